@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "mechanisms/hold.h"
+#include "region.h"
+#include "terms.h"
+
+#include <gio/gio.h>
+
+/* What a device is made of. A backend knows neither D-Bus nor polkit, and
+ * decides nothing: the device calls it, at the right time. The blocking calls
+ * come from worker threads, never two at once for one backend; the others from
+ * the main thread, possibly meanwhile. */
+#define REGIOND_TYPE_BACKEND (regiond_backend_get_type ())
+G_DECLARE_DERIVABLE_TYPE (RegiondBackend, regiond_backend, REGIOND, BACKEND, GObject)
+
+struct _RegiondBackendClass {
+  GObjectClass parent_class;
+
+  const char        *name;          /* "memory" */
+  const char        *isolation;     /* as in the Isolation property */
+  const char *const *reset_methods; /* NULL-terminated, the preferred first */
+
+  RegiondMechanism (*find_mechanism) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access);
+  RegiondRevocation (*get_revocation) (RegiondBackend *self, RegiondMechanism mechanism);
+  void (*spend) (RegiondBackend *self);
+  gboolean (*attach) (RegiondBackend *self, GCancellable *cancellable, GError **error);
+  RegiondHold *(*open_region) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access, int *fd,
+                               GError **error);
+  gboolean (*reset) (RegiondBackend *self, gboolean leased, GError **error);
+  gboolean (*park) (RegiondBackend *self, GError **error);
+};
+
+/* The mechanism that serves @access to @region, or NONE. */
+RegiondMechanism  regiond_backend_find_mechanism (RegiondBackend *self, RegiondRegion *region, RegiondAccess access);
+
+/* What @mechanism guarantees on this device. */
+RegiondRevocation regiond_backend_get_revocation (RegiondBackend *self, RegiondMechanism mechanism);
+
+/* The last lease has ended: what was lent is never lent again. At once. */
+void              regiond_backend_spend (RegiondBackend *self);
+
+/* Isolates the device and makes it fresh where it is not both already; takes
+ * all its resources at once. Blocks. LimitExceeded, ResetFailed, Failed,
+ * G_IO_ERROR_CANCELLED; then nothing is attached that was not before. */
+gboolean          regiond_backend_attach (RegiondBackend *self, GCancellable *cancellable, GError **error);
+
+/* An fd for one lease on an attached device. Blocks. */
+RegiondHold      *regiond_backend_open_region (RegiondBackend *self, RegiondRegion *region, RegiondAccess access,
+                                               int *fd, GError **error);
+
+/* Resets the device; if it is @leased, under its tenants. Blocks. */
+gboolean          regiond_backend_reset (RegiondBackend *self, gboolean leased, GError **error);
+
+/* After the last lease: resets the device, and lets go of every resource that
+ * need not be kept. Blocks. */
+gboolean          regiond_backend_park (RegiondBackend *self, GError **error);

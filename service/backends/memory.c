@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/memory.h"
+
+#include "error.h"
+#include "mechanisms/memfd.h"
+
+/* The object of a region goes this way: none, fresh, lent, retired; and from
+ * there to none, or to a fresh copy where the contents persist. */
+typedef struct {
+  RegiondRegion *region;
+  RegiondMemfd  *memfd;
+} Slot;
+
+struct _RegiondMemoryBackend {
+  RegiondBackend parent_instance;
+  char          *id;
+  GPtrArray     *regions;
+  gboolean       persist;
+  gboolean       tolerate;
+  guint64        declared;
+  RegiondWatch  *watch;
+  RegiondBudget *budget;
+  GMutex         lock; /* guards slots[].memfd: workers replace it, the main thread retires it */
+  Slot          *slots;
+};
+
+G_DEFINE_TYPE (RegiondMemoryBackend, regiond_memory_backend, REGIOND_TYPE_BACKEND)
+
+static RegiondMemfd *
+get_memfd (RegiondMemoryBackend *self,
+           guint                 index)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  RegiondMemfd *memfd = self->slots[index].memfd;
+
+  return memfd != NULL ? g_object_ref (memfd) : NULL;
+}
+
+static void
+set_memfd (RegiondMemoryBackend *self,
+           guint                 index,
+           RegiondMemfd         *memfd)
+{
+  g_autoptr (RegiondMemfd) old = NULL;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  old = self->slots[index].memfd;
+  self->slots[index].memfd = memfd;
+  g_clear_pointer (&locker, g_mutex_locker_free);
+}
+
+static RegiondMechanism
+find_mechanism (RegiondBackend *backend,
+                RegiondRegion  *region,
+                RegiondAccess   access)
+{
+  return access & REGIOND_ACCESS_MAP ? REGIOND_MECHANISM_MEMFD : REGIOND_MECHANISM_NONE;
+}
+
+static RegiondRevocation
+get_revocation (RegiondBackend  *backend,
+                RegiondMechanism mechanism)
+{
+  /* Where leaks are tolerated, a holder sees what comes later. */
+  return REGIOND_MEMORY_BACKEND (backend)->tolerate ? REGIOND_REVOCATION_ON_CLOSE : REGIOND_REVOCATION_DETACHED;
+}
+
+static void
+spend (RegiondBackend *backend)
+{
+  RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  for (guint i = 0; i < self->regions->len; i++)
+    {
+      if (self->slots[i].memfd != NULL)
+        regiond_memfd_retire (self->slots[i].memfd);
+    }
+}
+
+/* Replaces a retired object by a copy where the contents persist, else by
+ * nothing. On failure the retired one stays, for another try. */
+static gboolean
+put_away (RegiondMemoryBackend *self,
+          guint                 index,
+          GError              **error)
+{
+  g_autoptr (RegiondMemfd) memfd = get_memfd (self, index);
+  RegiondMemfd *copy = NULL;
+
+  if (memfd == NULL || !regiond_memfd_is_retired (memfd))
+    return TRUE;
+
+  if (self->persist && (copy = regiond_memfd_copy (memfd, error)) == NULL)
+    {
+      g_prefix_error (error, "The contents of region %s of %s could not be kept: ", self->slots[index].region->name,
+                      self->id);
+      return FALSE;
+    }
+
+  set_memfd (self, index, copy);
+  return TRUE;
+}
+
+static gboolean
+fill (RegiondMemoryBackend *self,
+      guint                 index,
+      GCancellable         *cancellable,
+      GError              **error)
+{
+  g_autoptr (RegiondMemfd) memfd = NULL;
+  g_autofree char *name = NULL;
+
+  if (!put_away (self, index, error))
+    return FALSE;
+  if ((memfd = get_memfd (self, index)) != NULL)
+    return TRUE;
+
+  name = g_strdup_printf ("regiond:%s:%s", self->id, self->slots[index].region->name);
+  memfd = regiond_memfd_new (self->watch, self->budget, name, self->slots[index].region->size, cancellable, error);
+  if (memfd == NULL)
+    return FALSE;
+
+  set_memfd (self, index, g_steal_pointer (&memfd));
+  return TRUE;
+}
+
+static gboolean
+attach (RegiondBackend *backend,
+        GCancellable   *cancellable,
+        GError        **error)
+{
+  RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
+
+  for (guint i = 0; i < self->regions->len; i++)
+    {
+      if (!fill (self, i, cancellable, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static RegiondHold *
+open_region (RegiondBackend *backend,
+             RegiondRegion  *region,
+             RegiondAccess   access,
+             int            *fd,
+             GError        **error)
+{
+  g_autoptr (RegiondMemfd) memfd = get_memfd (REGIOND_MEMORY_BACKEND (backend), region->index);
+
+  g_assert (memfd != NULL);
+  return regiond_memfd_open (memfd, access, fd, error);
+}
+
+static gboolean
+park (RegiondBackend *backend,
+      GError        **error)
+{
+  RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
+
+  for (guint i = 0; i < self->regions->len; i++)
+    {
+      if (!put_away (self, i, error))
+        return FALSE;
+    }
+
+  /* Objects that a failed first open left unlent. */
+  for (guint i = 0; i < self->regions->len && !self->persist; i++)
+    set_memfd (self, i, NULL);
+
+  return TRUE;
+}
+
+static gboolean
+reset (RegiondBackend *backend,
+       gboolean        leased,
+       GError        **error)
+{
+  RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
+
+  for (guint i = 0; i < self->regions->len; i++)
+    {
+      g_autoptr (RegiondMemfd) memfd = get_memfd (self, i);
+
+      if (!leased || memfd == NULL || regiond_memfd_is_retired (memfd))
+        set_memfd (self, i, NULL);
+      else if (!regiond_memfd_empty (memfd, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static void
+regiond_memory_backend_finalize (GObject *object)
+{
+  RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (object);
+
+  for (guint i = 0; i < self->regions->len; i++)
+    g_clear_object (&self->slots[i].memfd);
+  if (self->declared > 0)
+    regiond_budget_undeclare (self->budget, self->declared);
+
+  g_free (self->slots);
+  g_free (self->id);
+  g_ptr_array_unref (self->regions);
+  g_mutex_clear (&self->lock);
+
+  G_OBJECT_CLASS (regiond_memory_backend_parent_class)->finalize (object);
+}
+
+static void
+regiond_memory_backend_class_init (RegiondMemoryBackendClass *klass)
+{
+  static const char *const reset_methods[] = { "fresh", NULL };
+  RegiondBackendClass *backend_class = REGIOND_BACKEND_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = regiond_memory_backend_finalize;
+  backend_class->name = "memory";
+  backend_class->isolation = "not-applicable";
+  backend_class->reset_methods = reset_methods;
+  backend_class->find_mechanism = find_mechanism;
+  backend_class->get_revocation = get_revocation;
+  backend_class->spend = spend;
+  backend_class->attach = attach;
+  backend_class->open_region = open_region;
+  backend_class->reset = reset;
+  backend_class->park = park;
+}
+
+static void
+regiond_memory_backend_init (RegiondMemoryBackend *self)
+{
+  g_mutex_init (&self->lock);
+}
+
+RegiondBackend *
+regiond_memory_backend_new (const char               *id,
+                            const RegiondMemorySetup *setup,
+                            RegiondWatch             *watch,
+                            RegiondBudget            *budget,
+                            GError                  **error)
+{
+  g_autoptr (RegiondMemoryBackend) self = g_object_new (REGIOND_TYPE_MEMORY_BACKEND, NULL);
+  guint64 declared = regiond_region_total_size (setup->regions);
+
+  self->id = g_strdup (id);
+  self->regions = g_ptr_array_ref (setup->regions);
+  self->persist = setup->persist;
+  self->tolerate = setup->tolerate;
+  self->watch = watch;
+  self->budget = budget;
+  self->slots = g_new0 (Slot, self->regions->len);
+  for (guint i = 0; i < self->regions->len; i++)
+    self->slots[i].region = g_ptr_array_index (self->regions, i);
+
+  if (self->persist && !g_uint64_checked_mul (&declared, declared, 2))
+    declared = G_MAXUINT64;
+  if (!regiond_budget_declare (budget, declared, error))
+    return NULL;
+
+  self->declared = declared;
+  return REGIOND_BACKEND (g_steal_pointer (&self));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* What all memory devices together may take: MaxMemory. Two sums are kept
+ * below it: what the devices have declared, so that an administrator hears of
+ * it when adding one, and what is really held by lent, persistent and retired
+ * objects. Any thread. */
+typedef struct _RegiondBudget RegiondBudget;
+
+RegiondBudget *regiond_budget_new (guint64 most);
+void           regiond_budget_free (RegiondBudget *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondBudget, regiond_budget_free)
+
+/* Adds @bytes to what is declared. LimitExceeded names MaxMemory and what is
+ * left of it. */
+gboolean regiond_budget_declare (RegiondBudget *self, guint64 bytes, GError **error);
+void     regiond_budget_undeclare (RegiondBudget *self, guint64 bytes);
+
+/* Adds @bytes to what is held. LimitExceeded as above. */
+gboolean regiond_budget_take (RegiondBudget *self, guint64 bytes, GError **error);
+void     regiond_budget_give (RegiondBudget *self, guint64 bytes);
+
+/* What is held now, in bytes. */
+guint64  regiond_budget_get_held (RegiondBudget *self);

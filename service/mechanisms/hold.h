@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "terms.h"
+
+#include <glib-object.h>
+
+/* What one lease's fd holds on to, in whatever process it has got to: the way
+ * to prove that nothing of it is left, and to take it away. Each mechanism has
+ * its own. Main thread only, and nothing here blocks. */
+#define REGIOND_TYPE_HOLD (regiond_hold_get_type ())
+G_DECLARE_DERIVABLE_TYPE (RegiondHold, regiond_hold, REGIOND, HOLD, GObject)
+
+typedef void (*RegiondHoldFunc) (gpointer data);
+
+struct _RegiondHoldClass {
+  GObjectClass parent_class;
+
+  gboolean (*is_gone) (RegiondHold *self);
+  gboolean (*is_cut) (RegiondHold *self);
+  void     (*cut) (RegiondHold *self);
+  gboolean (*shares_fate) (RegiondHold *self, RegiondHold *other);
+  gboolean (*listen) (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
+};
+
+/* Whether it is proved that no reference is left. FALSE: not proved. */
+gboolean regiond_hold_is_gone (RegiondHold *self);
+
+/* Whether the access has been taken away already. */
+gboolean regiond_hold_is_cut (RegiondHold *self);
+
+/* Takes the access away, as far as the mechanism's revocation goes; from every
+ * hold as well that shares its fate. Never fails half-way. */
+void     regiond_hold_cut (RegiondHold *self);
+
+/* Whether cutting @self takes @other's access too. */
+gboolean regiond_hold_shares_fate (RegiondHold *self, RegiondHold *other);
+
+/* Calls @func whenever a reference may have gone. Holds that share their fate
+ * have one listener between them. LimitExceeded or Failed when the kernel
+ * gives no watch. */
+gboolean regiond_hold_listen (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);

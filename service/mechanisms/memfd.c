@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mechanisms/memfd.h"
+
+#include "error.h"
+#include "mechanisms/witness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+/* Allocating and copying go in steps, so that a cancelled one ends soon. */
+#define STEP (G_GUINT64_CONSTANT (32) << 20)
+
+struct _RegiondMemfd {
+  GObject        parent_instance;
+  RegiondWatch  *watch;
+  RegiondBudget *budget;
+  char          *name;
+  guint64        size;
+  int            fd; /* regiond's own description, read and write, never handed out */
+  int            retired;
+  int            watch_id;
+};
+
+G_DEFINE_TYPE (RegiondMemfd, regiond_memfd, G_TYPE_OBJECT)
+
+typedef struct {
+  int            fd;
+  guint64        size;
+  RegiondBudget *budget;
+} Remains;
+
+/* Freeing a gigabyte of pages takes tens of milliseconds. */
+static void
+bury (gpointer data,
+      gpointer user_data)
+{
+  g_autofree Remains *remains = data;
+
+  if (remains->fd >= 0)
+    close (remains->fd);
+  regiond_budget_give (remains->budget, remains->size);
+}
+
+static void
+regiond_memfd_finalize (GObject *object)
+{
+  static GThreadPool *undertaker = NULL;
+  static gsize once = 0;
+  RegiondMemfd *self = REGIOND_MEMFD (object);
+  Remains *remains = g_new (Remains, 1);
+
+  if (g_once_init_enter (&once))
+    {
+      undertaker = g_thread_pool_new (bury, NULL, 1, FALSE, NULL);
+      g_once_init_leave (&once, 1);
+    }
+
+  if (self->watch_id >= 0)
+    regiond_watch_remove (self->watch, self->watch_id);
+
+  *remains = (Remains){ self->fd, self->size, self->budget };
+  g_thread_pool_push (undertaker, remains, NULL);
+  g_free (self->name);
+
+  G_OBJECT_CLASS (regiond_memfd_parent_class)->finalize (object);
+}
+
+static void
+regiond_memfd_class_init (RegiondMemfdClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = regiond_memfd_finalize;
+}
+
+static void
+regiond_memfd_init (RegiondMemfd *self)
+{
+  self->fd = -1;
+  self->watch_id = -1;
+}
+
+/* Kernels before 6.3 do not know the flag that seals the missing execute
+ * permission; where vm.memfd_noexec is 2 there is no memfd without it. */
+static int
+create (const char *name)
+{
+  int fd = memfd_create (name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+  if (fd < 0 && errno == EINVAL)
+    fd = memfd_create (name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  return fd;
+}
+
+/* The description that memfd_create makes is not counted as a writer of the
+ * inode (fs/file_table.c, alloc_file), one from open is, and F_SETLEASE
+ * compares that count: so regiond keeps one from open and no other. */
+static gboolean
+make (RegiondMemfd *self)
+{
+  g_autofree char *path = NULL;
+  int first = create (self->name);
+  gboolean made;
+  int errsv;
+
+  if (first < 0)
+    return FALSE;
+
+  path = g_strdup_printf ("/proc/self/fd/%d", first);
+  made = fchmod (first, 0600) == 0 && ftruncate (first, self->size) == 0 &&
+         fcntl (first, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0 &&
+         (self->fd = open (path, O_RDWR | O_CLOEXEC)) >= 0;
+  errsv = errno;
+  close (first);
+  errno = errsv;
+  return made;
+}
+
+static gboolean
+allocate (RegiondMemfd *self,
+          GCancellable *cancellable,
+          GError      **error)
+{
+  for (guint64 at = 0; at < self->size; at += STEP)
+    {
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+      if (TEMP_FAILURE_RETRY (fallocate (self->fd, 0, at, MIN (STEP, self->size - at))) < 0)
+        {
+          regiond_error_set_errno (error, errno, "Cannot allocate the region's memory");
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+RegiondMemfd *
+regiond_memfd_new (RegiondWatch  *watch,
+                   RegiondBudget *budget,
+                   const char    *name,
+                   guint64        size,
+                   GCancellable  *cancellable,
+                   GError       **error)
+{
+  g_autoptr (RegiondMemfd) self = NULL;
+
+  if (!regiond_budget_take (budget, size, error))
+    return NULL;
+
+  self = g_object_new (REGIOND_TYPE_MEMFD, NULL);
+  self->watch = watch;
+  self->budget = budget;
+  self->name = g_strdup (name);
+  self->size = size;
+
+  if (!make (self))
+    {
+      regiond_error_set_errno (error, errno, "Cannot make a memory object");
+      return NULL;
+    }
+  if (!allocate (self, cancellable, error))
+    return NULL;
+
+  return g_steal_pointer (&self);
+}
+
+RegiondMemfd *
+regiond_memfd_copy (RegiondMemfd *self,
+                    GError      **error)
+{
+  g_autoptr (RegiondMemfd) copy = regiond_memfd_new (self->watch, self->budget, self->name, self->size, NULL, error);
+  off_t from = 0;
+
+  if (copy == NULL)
+    return NULL;
+
+  while ((guint64) from < self->size)
+    {
+      gssize n = TEMP_FAILURE_RETRY (sendfile (copy->fd, self->fd, &from, MIN (STEP, self->size - from)));
+
+      if (n <= 0)
+        {
+          regiond_error_set_errno (error, n < 0 ? errno : EIO, "Cannot copy the region's contents");
+          return NULL;
+        }
+    }
+
+  return g_steal_pointer (&copy);
+}
+
+gboolean
+regiond_memfd_empty (RegiondMemfd *self,
+                     GError      **error)
+{
+  if (fallocate (self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, self->size) < 0)
+    {
+      regiond_error_set_errno (error, errno, "Cannot empty the region");
+      return FALSE;
+    }
+
+  return allocate (self, NULL, error);
+}
+
+gboolean
+regiond_memfd_is_free (RegiondMemfd *self)
+{
+  if (fcntl (self->fd, F_SETLEASE, F_WRLCK) < 0)
+    return FALSE;
+
+  fcntl (self->fd, F_SETLEASE, F_UNLCK);
+  return TRUE;
+}
+
+void
+regiond_memfd_retire (RegiondMemfd *self)
+{
+  g_atomic_int_set (&self->retired, TRUE);
+}
+
+gboolean
+regiond_memfd_is_retired (RegiondMemfd *self)
+{
+  return g_atomic_int_get (&self->retired);
+}
+
+/* The hold of one lease. */
+
+#define REGIOND_TYPE_MEMFD_HOLD (regiond_memfd_hold_get_type ())
+G_DECLARE_FINAL_TYPE (RegiondMemfdHold, regiond_memfd_hold, REGIOND, MEMFD_HOLD, RegiondHold)
+
+struct _RegiondMemfdHold {
+  RegiondHold    parent_instance;
+  RegiondMemfd  *memfd;
+  RegiondWitness witness;
+};
+
+G_DEFINE_TYPE (RegiondMemfdHold, regiond_memfd_hold, REGIOND_TYPE_HOLD)
+
+/* The kernel's word on the whole object first: it is immediate. */
+static gboolean
+is_gone (RegiondHold *hold)
+{
+  RegiondMemfdHold *self = REGIOND_MEMFD_HOLD (hold);
+
+  return regiond_memfd_is_free (self->memfd) || regiond_witness_is_gone (&self->witness);
+}
+
+static gboolean
+is_cut (RegiondHold *hold)
+{
+  return regiond_memfd_is_retired (REGIOND_MEMFD_HOLD (hold)->memfd);
+}
+
+static void
+cut (RegiondHold *hold)
+{
+  regiond_memfd_retire (REGIOND_MEMFD_HOLD (hold)->memfd);
+}
+
+static gboolean
+shares_fate (RegiondHold *hold,
+             RegiondHold *other)
+{
+  return REGIOND_IS_MEMFD_HOLD (other) &&
+         REGIOND_MEMFD_HOLD (hold)->memfd == REGIOND_MEMFD_HOLD (other)->memfd;
+}
+
+static gboolean
+listen_to (RegiondHold    *hold,
+           RegiondHoldFunc func,
+           gpointer        data,
+           GError        **error)
+{
+  RegiondMemfd *memfd = REGIOND_MEMFD_HOLD (hold)->memfd;
+
+  if (memfd->watch_id < 0)
+    memfd->watch_id = regiond_watch_add (memfd->watch, memfd->fd, func, data, error);
+  return memfd->watch_id >= 0;
+}
+
+static void
+regiond_memfd_hold_finalize (GObject *object)
+{
+  g_clear_object (&REGIOND_MEMFD_HOLD (object)->memfd);
+  G_OBJECT_CLASS (regiond_memfd_hold_parent_class)->finalize (object);
+}
+
+static void
+regiond_memfd_hold_class_init (RegiondMemfdHoldClass *klass)
+{
+  RegiondHoldClass *hold_class = REGIOND_HOLD_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = regiond_memfd_hold_finalize;
+  hold_class->is_gone = is_gone;
+  hold_class->is_cut = is_cut;
+  hold_class->cut = cut;
+  hold_class->shares_fate = shares_fate;
+  hold_class->listen = listen_to;
+}
+
+static void
+regiond_memfd_hold_init (RegiondMemfdHold *self)
+{
+}
+
+RegiondHold *
+regiond_memfd_open (RegiondMemfd *self,
+                    RegiondAccess access,
+                    int          *fd,
+                    GError      **error)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", self->fd);
+  RegiondWitness witness;
+  RegiondMemfdHold *hold;
+
+  *fd = regiond_witness_open (&witness, path, access & REGIOND_ACCESS_WRITE ? O_RDWR : O_RDONLY);
+  if (*fd < 0)
+    {
+      regiond_error_set_errno (error, errno, "Cannot open the region");
+      return NULL;
+    }
+
+  hold = g_object_new (REGIOND_TYPE_MEMFD_HOLD, NULL);
+  hold->memfd = g_object_ref (self);
+  hold->witness = witness;
+  return REGIOND_HOLD (hold);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* A witness tells whether one open file description is still alive, whoever
+ * has it: the exact answer that F_SETLEASE gives for a whole file only.
+ *
+ * A description keeps the credentials of the thread that opened it (struct
+ * file's f_cred) until its last release: through dups, mappings whose fd is
+ * closed, copies unread in a socket, files registered with io_uring. The
+ * credentials keep their session keyring. So each description is opened under
+ * a session keyring of its own that nothing else refers to, and when the
+ * keyring is gone (ENOKEY) so is the description. The holder can do nothing
+ * about it: the keyring is not his, and no system call gives up f_cred.
+ * credentials(7), session-keyring(7), keyctl(2); kernel/cred.c, fs/file_table.c.
+ * The kernel frees credentials after RCU grace periods, so the news comes some
+ * 10 to 50 ms late. A false "gone" cannot happen: every answer but ENOKEY, and
+ * a keyring of another name under the same serial number, counts as "alive" or
+ * as "gone" only by that rule. */
+typedef struct {
+  gint32 serial; /* 0: this kernel gives no witness */
+  char   name[40];
+} RegiondWitness;
+
+/* Opens @path with @flags and sets @witness for the description. Returns the
+ * fd, or -1 with errno. Any thread; it changes the calling thread's session
+ * keyring. Without CONFIG_KEYS, or with the quota of keys used up, the file is
+ * opened all the same and @witness->serial is 0. */
+int regiond_witness_open (RegiondWitness *witness, const char *path, int flags);
+
+/* TRUE only if it is proved that the description is gone. */
+gboolean regiond_witness_is_gone (const RegiondWitness *witness);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* One window of a device, addressed from offset 0. */
+typedef struct {
+  char   *name;
+  guint   index;
+  guint64 size; /* bytes */
+  char   *kind; /* "memory", … as in the Regions property */
+} RegiondRegion;
+
+/* A region of plain memory. @name matches [A-Za-z][A-Za-z0-9_.-]{0,31} and
+ * @size is a multiple of the page size that is not 0, else InvalidArgs. */
+RegiondRegion *regiond_region_new_memory (const char *name, guint index, guint64 size, GError **error);
+void           regiond_region_free (RegiondRegion *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRegion, regiond_region_free)
+
+/* A set of regions must have at least one, and no name twice: InvalidArgs. */
+gboolean       regiond_region_check_set (GPtrArray *regions, GError **error);
+
+/* The region of that name among @regions, or NULL. */
+RegiondRegion *regiond_region_find (GPtrArray *regions, const char *name);
+
+/* The sum of the sizes, or G_MAXUINT64 where it does not fit. */
+guint64        regiond_region_total_size (GPtrArray *regions);

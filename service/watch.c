@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "watch.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+struct _RegiondWatch {
+  int         fd;
+  GSource    *source;
+  GHashTable *listeners; /* inotify's watch descriptor -> Listener */
+};
+
+typedef struct {
+  RegiondWatchFunc func;
+  gpointer         data;
+} Listener;
+
+static void
+wake (RegiondWatch *self,
+      int           id)
+{
+  Listener *listener = g_hash_table_lookup (self->listeners, GINT_TO_POINTER (id));
+
+  /* An event may still be queued for a watch that has been removed. */
+  if (listener != NULL)
+    listener->func (listener->data);
+}
+
+static void
+wake_all (RegiondWatch *self)
+{
+  g_autoptr (GList) ids = g_hash_table_get_keys (self->listeners);
+
+  for (GList *l = ids; l != NULL; l = l->next)
+    wake (self, GPOINTER_TO_INT (l->data));
+}
+
+static gboolean
+on_readable (int          fd,
+             GIOCondition condition,
+             gpointer     data)
+{
+  RegiondWatch *self = data;
+  char buffer[4096] __attribute__ ((aligned (__alignof__ (struct inotify_event))));
+  gssize length = read (fd, buffer, sizeof buffer);
+
+  for (gssize at = 0; at < length;)
+    {
+      const struct inotify_event *event = (const struct inotify_event *) (buffer + at);
+
+      if (event->mask & IN_Q_OVERFLOW)
+        wake_all (self);
+      else
+        wake (self, event->wd);
+
+      at += sizeof *event + event->len;
+    }
+
+  return G_SOURCE_CONTINUE;
+}
+
+RegiondWatch *
+regiond_watch_new (GError **error)
+{
+  int fd = inotify_init1 (IN_CLOEXEC | IN_NONBLOCK);
+  RegiondWatch *self;
+
+  if (fd < 0)
+    {
+      regiond_error_set_errno (error, errno, "Cannot watch regions (inotify; fs.inotify.max_user_instances)");
+      return NULL;
+    }
+
+  self = g_new0 (RegiondWatch, 1);
+  self->fd = fd;
+  self->listeners = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  self->source = g_unix_fd_source_new (fd, G_IO_IN);
+  g_source_set_callback (self->source, G_SOURCE_FUNC (on_readable), self, NULL);
+  g_source_attach (self->source, NULL);
+  return self;
+}
+
+void
+regiond_watch_free (RegiondWatch *self)
+{
+  g_source_destroy (self->source);
+  g_source_unref (self->source);
+  g_hash_table_unref (self->listeners);
+  close (self->fd);
+  g_free (self);
+}
+
+int
+regiond_watch_add (RegiondWatch    *self,
+                   int              fd,
+                   RegiondWatchFunc func,
+                   gpointer         data,
+                   GError         **error)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  int id = inotify_add_watch (self->fd, path, IN_CLOSE);
+  Listener *listener;
+
+  if (id < 0)
+    {
+      regiond_error_set_errno (error, errno, "Cannot watch a region (inotify; fs.inotify.max_user_watches)");
+      return -1;
+    }
+
+  listener = g_new (Listener, 1);
+  listener->func = func;
+  listener->data = data;
+  g_hash_table_insert (self->listeners, GINT_TO_POINTER (id), listener);
+  return id;
+}
+
+void
+regiond_watch_remove (RegiondWatch *self,
+                      int           id)
+{
+  inotify_rm_watch (self->fd, id);
+  g_hash_table_remove (self->listeners, GINT_TO_POINTER (id));
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* Wakes somebody when an open file description of a file may have gone: one
+ * inotify instance for the whole service. Identical unread events merge
+ * (facts: three closes may arrive as one), so a call says "look again" and
+ * never how often. When the queue overflows, everybody is told to look.
+ * Main thread only. */
+typedef struct _RegiondWatch RegiondWatch;
+
+typedef void (*RegiondWatchFunc) (gpointer data);
+
+/* Failed or LimitExceeded when the kernel gives no inotify instance. */
+RegiondWatch *regiond_watch_new (GError **error);
+void          regiond_watch_free (RegiondWatch *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondWatch, regiond_watch_free)
+
+/* Calls @func after closes of the file behind @fd, until removed. Returns an
+ * id, or -1 with LimitExceeded (fs.inotify.max_user_watches) or Failed. */
+int  regiond_watch_add (RegiondWatch *self, int fd, RegiondWatchFunc func, gpointer data, GError **error);
+void regiond_watch_remove (RegiondWatch *self, int id);
