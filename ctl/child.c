@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+/* All that the child needs, made before the fork: other threads may hold the
+ * allocator's lock then. */
+typedef struct
+{
+  char **argv;
+  char **environment;
+  char *pid_digits; /* in LISTEN_PID, with room for any number */
+  int *fds;         /* copies out of the way of 3, 4, … */
+  guint n_fds;
+  pid_t parent;
+  int report; /* takes errno when there is nothing to execute */
+} Plan;
+
+static void
+plan_clear (Plan *plan)
+{
+  for (guint i = 0; i < plan->n_fds; i++)
+    if (plan->fds[i] != -1)
+      close (plan->fds[i]);
+  g_free (plan->fds);
+  g_strfreev (plan->environment);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Plan, plan_clear)
+
+static void
+set_environment (Plan        *plan,
+                 const char **names)
+{
+  g_autofree char *count = g_strdup_printf ("%u", plan->n_fds);
+  g_autofree char *joined = NULL;
+  g_autoptr (GPtrArray) list = g_ptr_array_new ();
+  guint last;
+
+  for (guint i = 0; i < plan->n_fds; i++)
+    g_ptr_array_add (list, (gpointer) names[i]);
+  g_ptr_array_add (list, NULL);
+  joined = g_strjoinv (":", (char **) list->pdata);
+
+  plan->environment = g_environ_unsetenv (g_get_environ (), "LISTEN_PID");
+  plan->environment = g_environ_setenv (plan->environment, "LISTEN_FDS", count, TRUE);
+  plan->environment = g_environ_setenv (plan->environment, "LISTEN_FDNAMES", joined, TRUE);
+  plan->environment = g_environ_setenv (plan->environment, "LISTEN_PID", "00000000000", TRUE);
+  last = g_strv_length (plan->environment) - 1;
+  plan->pid_digits = strchr (plan->environment[last], '=') + 1;
+}
+
+static gboolean
+copy_fds (Plan      *plan,
+          const int *fds,
+          guint      n_fds,
+          GError   **error)
+{
+  plan->fds = g_new (int, n_fds);
+  for (plan->n_fds = 0; plan->n_fds < n_fds; plan->n_fds++)
+    {
+      plan->fds[plan->n_fds] = fcntl (fds[plan->n_fds], F_DUPFD_CLOEXEC, FIRST_FD + n_fds);
+      if (plan->fds[plan->n_fds] == -1)
+        {
+          g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "Too many regions: %s", g_strerror (errno));
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+/* From here to exec only what is safe after a fork with threads. */
+
+static void
+write_pid (char  *digits,
+           pid_t  pid)
+{
+  char reversed[12];
+  int length = 0;
+
+  for (; pid > 0; pid /= 10)
+    reversed[length++] = '0' + pid % 10;
+  while (length > 0)
+    *digits++ = reversed[--length];
+  *digits = '\0';
+}
+
+static void
+give_up (const Plan *plan)
+{
+  int reason = errno;
+
+  if (write (plan->report, &reason, sizeof (reason)) == -1)
+    _exit (CTL_CHILD_NOT_FOUND);
+  _exit (CTL_CHILD_NOT_EXECUTABLE);
+}
+
+static void
+run (const Plan *plan)
+{
+  prctl (PR_SET_PDEATHSIG, SIGTERM);
+  /* Too late to be told when it is gone already. */
+  if (getppid () != plan->parent)
+    raise (SIGTERM);
+
+  for (guint i = 0; i < plan->n_fds; i++)
+    if (dup2 (plan->fds[i], FIRST_FD + i) == -1)
+      give_up (plan);
+
+  write_pid (plan->pid_digits, getpid ());
+  execvpe (plan->argv[0], plan->argv, plan->environment);
+  give_up (plan);
+}
+
+static gboolean
+hear_of_failure (int          report,
+                 pid_t        pid,
+                 const char  *command,
+                 int         *status,
+                 GError     **error)
+{
+  int reason = 0;
+  gssize length;
+
+  do
+    length = read (report, &reason, sizeof (reason));
+  while (length == -1 && errno == EINTR);
+
+  /* A successful exec closes the pipe. */
+  if (length != sizeof (reason))
+    return FALSE;
+
+  while (waitpid (pid, NULL, 0) == -1 && errno == EINTR)
+    continue;
+  *status = reason == ENOENT ? CTL_CHILD_NOT_FOUND : CTL_CHILD_NOT_EXECUTABLE;
+  g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "%s: %s", command, g_strerror (reason));
+  return TRUE;
+}
+
+pid_t
+ctl_child_spawn (char       **argv,
+                 const int   *fds,
+                 guint        n_fds,
+                 const char **names,
+                 int         *status,
+                 GError     **error)
+{
+  g_auto (Plan) plan = { .argv = argv, .parent = getpid () };
+  int report[2];
+  gboolean failed;
+  pid_t pid;
+
+  *status = CTL_STATUS_FAILED;
+  if (!copy_fds (&plan, fds, n_fds, error))
+    return -1;
+  set_environment (&plan, names);
+
+  if (pipe2 (report, O_CLOEXEC) == -1)
+    {
+      g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "No pipe: %s", g_strerror (errno));
+      return -1;
+    }
+  /* Out of the way as well. */
+  plan.report = fcntl (report[1], F_DUPFD_CLOEXEC, FIRST_FD + n_fds);
+  close (report[1]);
+
+  pid = fork ();
+  if (pid == 0)
+    run (&plan);
+
+  if (pid == -1)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "No process: %s", g_strerror (errno));
+  close (plan.report);
+  failed = pid == -1 || hear_of_failure (report[0], pid, argv[0], status, error);
+  close (report[0]);
+  return failed ? -1 : pid;
+}
+
+int
+ctl_child_get_status (int wait_status)
+{
+  return WIFSIGNALED (wait_status) ? 128 + WTERMSIG (wait_status) : WEXITSTATUS (wait_status);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "news.h"
+
+#include <string.h>
+
+#include "objects.h"
+
+struct _CtlNews
+{
+  GHashTable *abouts; /* object path → what it is, for people */
+};
+
+CtlNews *
+ctl_news_new (void)
+{
+  CtlNews *news = g_new0 (CtlNews, 1);
+
+  news->abouts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  return news;
+}
+
+void
+ctl_news_free (CtlNews *news)
+{
+  g_hash_table_unref (news->abouts);
+  g_free (news);
+}
+
+void
+ctl_news_forget (CtlNews *news)
+{
+  g_hash_table_remove_all (news->abouts);
+}
+
+static const char *
+get_kind (const char *interface)
+{
+  if (g_str_equal (interface, CTL_DEVICE_INTERFACE))
+    return "device";
+  if (g_str_equal (interface, CTL_LEASE_INTERFACE))
+    return "lease";
+
+  return NULL;
+}
+
+static char *
+describe (const char *kind,
+          GVariant   *properties)
+{
+  const CtlObject object = { NULL, properties };
+  const char *device;
+
+  if (g_str_equal (kind, "device"))
+    return g_strdup (ctl_object_get_string (&object, "Description"));
+
+  device = ctl_object_get_string (&object, "Device");
+  return g_strdup_printf ("%s %s %s, uid %u, pid %u%s%s",
+                          *device == '\0' ? "?" : ctl_path_get_name (device),
+                          ctl_object_get_string (&object, "Region"),
+                          ctl_object_get_string (&object, "Access"),
+                          (guint) ctl_object_get_number (&object, "Uid"),
+                          (guint) ctl_object_get_number (&object, "Pid"),
+                          *ctl_object_get_string (&object, "Label") == '\0' ? "" : ", ",
+                          ctl_object_get_string (&object, "Label"));
+}
+
+static void
+remember (CtlNews    *news,
+          const char *path,
+          const char *kind,
+          GVariant   *properties)
+{
+  g_hash_table_insert (news->abouts, g_strdup (path), describe (kind, properties));
+}
+
+static void
+remember_all (CtlNews    *news,
+              GPtrArray  *objects,
+              const char *kind)
+{
+  for (guint i = 0; i < objects->len; i++)
+    {
+      const CtlObject *object = g_ptr_array_index (objects, i);
+
+      remember (news, object->path, kind, object->properties);
+    }
+}
+
+void
+ctl_news_learn (CtlNews  *news,
+                GVariant *managed)
+{
+  g_autoptr (CtlObjects) objects = ctl_objects_new (managed);
+
+  remember_all (news, objects->devices, "device");
+  remember_all (news, objects->leases, "lease");
+}
+
+static CtlEvent *
+tell (CtlNews    *news,
+      const char *path,
+      const char *kind,
+      const char *what)
+{
+  CtlEvent *event = ctl_event_new (kind, ctl_path_get_name (path), what);
+  const char *about = g_hash_table_lookup (news->abouts, path);
+
+  event->path = g_strdup (path);
+  event->about = about == NULL || *about == '\0' ? NULL : g_strdup (about);
+  return event;
+}
+
+static CtlEvent *
+take_added (CtlNews  *news,
+            GVariant *parameters)
+{
+  g_autoptr (GVariantIter) interfaces = NULL;
+  const char *path, *interface, *kind;
+  GVariant *properties;
+  CtlEvent *event = NULL;
+
+  g_variant_get (parameters, "(&oa{sa{sv}})", &path, &interfaces);
+  while (g_variant_iter_loop (interfaces, "{&s@a{sv}}", &interface, &properties))
+    {
+      kind = get_kind (interface);
+      if (kind == NULL || event != NULL)
+        continue;
+
+      remember (news, path, kind, properties);
+      event = tell (news, path, kind, "added");
+      event->properties = g_variant_ref (properties);
+    }
+
+  return event;
+}
+
+static CtlEvent *
+take_removed (CtlNews  *news,
+              GVariant *parameters)
+{
+  g_autofree const char **interfaces = NULL;
+  CtlEvent *event = NULL;
+  const char *path;
+
+  g_variant_get (parameters, "(&o^a&s)", &path, &interfaces);
+  for (guint i = 0; interfaces[i] != NULL && event == NULL; i++)
+    if (get_kind (interfaces[i]) != NULL)
+      event = tell (news, path, get_kind (interfaces[i]), "removed");
+
+  if (event != NULL)
+    g_hash_table_remove (news->abouts, path);
+  return event;
+}
+
+static CtlEvent *
+take_changed (CtlNews    *news,
+              const char *path,
+              GVariant   *parameters)
+{
+  g_autoptr (GVariant) properties = NULL;
+  g_autoptr (GVariant) invalidated = NULL;
+  const char *interface;
+  CtlEvent *event;
+
+  g_variant_get (parameters, "(&s@a{sv}@as)", &interface, &properties, &invalidated);
+  if (get_kind (interface) == NULL)
+    return NULL;
+
+  event = tell (news, path, get_kind (interface), "changed");
+  event->properties = g_steal_pointer (&properties);
+  event->invalidated = g_steal_pointer (&invalidated);
+  return event;
+}
+
+CtlEvent *
+ctl_news_take_signal (CtlNews    *news,
+                      const char *path,
+                      const char *signal,
+                      GVariant   *parameters)
+{
+  if (g_str_equal (signal, "InterfacesAdded") &&
+      g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(oa{sa{sv}})")))
+    return take_added (news, parameters);
+  if (g_str_equal (signal, "InterfacesRemoved") &&
+      g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(oas)")))
+    return take_removed (news, parameters);
+  if (g_str_equal (signal, "PropertiesChanged") &&
+      g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(sa{sv}as)")))
+    return take_changed (news, path, parameters);
+
+  return NULL;
+}
