@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "polkit.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "deadline.h"
+#include "sandbox.h"
+
+#define NAME "org.freedesktop.PolicyKit1"
+#define AUTHORITY "/org/freedesktop/PolicyKit1/Authority"
+#define INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define PROBE "org.regiond1.test.probe"
+#define RULES_FILE SANDBOX_RULES "/10-test.rules"
+#define POLICY_FILE SANDBOX_ACTIONS "/org.regiond1.policy"
+#define PROBE_FILE SANDBOX_ACTIONS "/org.regiond1.test.policy"
+
+/* Every version of rules and actions has a number, which the probe shows. */
+static guint version;
+
+typedef struct
+{
+  GDBusConnection *root;
+  const char *witness;
+} Probe;
+
+static GVariant *
+call (GDBusConnection *root,
+      const char *method,
+      GVariant *parameters)
+{
+  return g_dbus_connection_call_sync (root, NAME, AUTHORITY, INTERFACE, method, parameters, NULL,
+                                      G_DBUS_CALL_FLAGS_NO_AUTO_START, 2000, NULL, NULL);
+}
+
+static gboolean
+rules_in_force (gpointer data)
+{
+  Probe *probe = data;
+  g_autofree char *number = g_strdup_printf ("%u", version);
+  g_autoptr (GVariant) answer = NULL;
+  gboolean authorized = FALSE;
+  GVariant *parameters =
+    g_variant_new_parsed ("(('system-bus-name', {'name': <%s>}), %s, {'version': %s}, @u 0, '')",
+                          probe->witness, PROBE, number);
+
+  answer = call (probe->root, "CheckAuthorization", parameters);
+  if (answer)
+    g_variant_get (answer, "((bb@a{ss}))", &authorized, NULL, NULL);
+  return authorized;
+}
+
+static gboolean
+actions_in_force (gpointer data)
+{
+  g_autofree char *number = g_strdup_printf ("version %u", version);
+  g_autoptr (GVariant) answer = call (data, "EnumerateActions", g_variant_new ("(s)", "C"));
+  g_autoptr (GVariantIter) iter = NULL;
+  const char *id, *description;
+
+  if (!answer)
+    return FALSE;
+  g_variant_get (answer, "(a(ssssssuuua{ss}))", &iter);
+  while (g_variant_iter_next (iter, "(&s&sssssuuua{ss})", &id, &description, NULL, NULL, NULL, NULL, NULL, NULL,
+                              NULL, NULL))
+    if (g_str_equal (id, PROBE))
+      return g_str_equal (description, number);
+  return FALSE;
+}
+
+static void
+write_rules (const char *rules)
+{
+  g_autofree char *text =
+    g_strdup_printf ("polkit.addRule(function(action, subject) {"
+                     "  if (action.id == '" PROBE "')"
+                     "    return action.lookup('version') == '%u' ? polkit.Result.YES : polkit.Result.NO; });\n%s",
+                     ++version, rules);
+
+  sandbox_write (RULES_FILE, text);
+}
+
+static void
+write_actions (const char *implicit)
+{
+  g_autofree char *path = sandbox_installed ("usr/share/polkit-1/actions/org.regiond1.policy");
+  g_autofree char *probe =
+    g_strdup_printf ("<policyconfig><action id='" PROBE "'><description>version %u</description>"
+                     "<message>A probe</message><defaults><allow_any>no</allow_any>"
+                     "<allow_inactive>no</allow_inactive><allow_active>no</allow_active></defaults>"
+                     "</action></policyconfig>", ++version);
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_file_get_contents (path, &text, NULL, &error);
+  g_assert_no_error (error);
+  if (implicit)
+    {
+      g_autofree char *tag = g_strdup_printf (">%s</allow_", implicit);
+      g_autoptr (GRegex) regex = g_regex_new (">[a-z_]+</allow_", 0, 0, NULL);
+      g_autofree char *shipped = g_steal_pointer (&text);
+
+      text = g_regex_replace_literal (regex, shipped, -1, 0, tag, 0, NULL);
+      g_assert_cmpstr (text, !=, shipped);
+    }
+  sandbox_write (POLICY_FILE, text);
+  sandbox_write (PROBE_FILE, probe);
+}
+
+void
+polkit_prepare (void)
+{
+  write_rules ("");
+  write_actions (NULL);
+}
+
+Process *
+polkit_start (GDBusConnection *root)
+{
+  const char *const argv[] = { "/usr/lib/polkit-1/polkitd", "--no-debug", NULL };
+  Process *polkitd = process_spawn (argv, NULL, NULL, SANDBOX_DIR "/polkitd.log");
+
+  wait_until (actions_in_force, root, 10000, "polkitd");
+  return polkitd;
+}
+
+void
+polkit_set_rules (GDBusConnection *root,
+                  const char *witness,
+                  const char *rules)
+{
+  Probe probe = { root, witness };
+
+  write_rules (rules);
+  wait_until (rules_in_force, &probe, 10000, "polkitd to take up the rules");
+}
+
+void
+polkit_set_defaults (GDBusConnection *root,
+                     const char *implicit)
+{
+  write_actions (implicit);
+  wait_until (actions_in_force, root, 10000, "polkitd to take up the actions");
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service.h"
+
+#include <glib/gstdio.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "deadline.h"
+#include "sandbox.h"
+
+#define LOG SANDBOX_DIR "/regiond.log"
+#define DEVICES SERVICE_CONFIG "/devices.d"
+
+static void
+empty_folder (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      g_unlink (path);
+    }
+}
+
+void
+service_configure (const char *text)
+{
+  g_autofree char *whole = g_strconcat ("[Daemon]\n", text, "\n", NULL);
+
+  g_assert_cmpint (g_mkdir_with_parents (DEVICES, 0755), ==, 0);
+  empty_folder (DEVICES);
+  sandbox_write (SERVICE_CONFIG "/regiond.conf", whole);
+}
+
+void
+service_configure_device (const char *name,
+                          const char *text)
+{
+  g_autofree char *path = g_build_filename (DEVICES, name, NULL);
+
+  sandbox_write (path, text);
+}
+
+Process *
+service_spawn (const char *more)
+{
+  g_autofree char *program = sandbox_installed ("usr/libexec/regiond");
+  const char *const argv[] = { program, "--config", SERVICE_CONFIG, "--verbose", more, NULL };
+
+  return process_spawn (argv, NULL, NULL, LOG);
+}
+
+typedef struct
+{
+  GDBusConnection *root;
+  Process *regiond;
+} Start;
+
+static gboolean
+has_name (gpointer data)
+{
+  Start *start = data;
+  g_autoptr (GVariant) answer = NULL;
+  gboolean owned = FALSE;
+
+  if (!process_is_running (start->regiond))
+    {
+      g_autofree char *log = service_read_log ();
+
+      g_error ("regiond has ended with status %#x:\n%s", start->regiond->status, log);
+    }
+  answer = g_dbus_connection_call_sync (start->root, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                        "org.freedesktop.DBus", "NameHasOwner",
+                                        g_variant_new ("(s)", "org.regiond1"), NULL, 0, 2000, NULL, NULL);
+  if (answer)
+    g_variant_get (answer, "(b)", &owned);
+  return owned;
+}
+
+Process *
+service_start (GDBusConnection *root)
+{
+  Start start = { root, service_spawn (NULL) };
+
+  wait_until (has_name, &start, 10000, "regiond");
+  return start.regiond;
+}
+
+char *
+service_read_log (void)
+{
+  char *text = NULL;
+
+  g_file_get_contents (LOG, &text, NULL, NULL);
+  return text ? text : g_strdup ("");
+}
+
+void
+service_forget_log (void)
+{
+  g_unlink (LOG);
+}
+
+static gboolean
+has_line (gpointer data)
+{
+  GPtrArray *words = data;
+  g_autofree char *log = service_read_log ();
+  g_auto (GStrv) lines = g_strsplit (log, "\n", -1);
+
+  for (guint i = 0; lines[i]; i++)
+    {
+      guint n = 0;
+
+      while (n < words->len && strstr (lines[i], words->pdata[n]))
+        n++;
+      if (n == words->len)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+void
+service_wait_log (const char *word,
+                  ...)
+{
+  g_autoptr (GPtrArray) words = g_ptr_array_new ();
+  va_list args;
+
+  va_start (args, word);
+  for (; word; word = va_arg (args, const char *))
+    g_ptr_array_add (words, (gpointer) word);
+  va_end (args);
+  if (!wait_for (has_line, words, 5000))
+    {
+      g_autofree char *log = service_read_log ();
+
+      g_error ("no line with \"%s\" in the log:\n%s", (char *) words->pdata[0], log);
+    }
+}
