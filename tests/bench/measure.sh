@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What is measured, in order. Each function prints lines of the table; see
+# bench_report() in bench.h. Sourced by `run`.
+
+programs=$build/tests/bench
+
+# One line of the table: item, what, value, base, unit, aim.
+line () {
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@"
+}
+
+note () {
+  echo "bench: $*" >&2
+}
+
+# rollup FIELD: of the service, in kB.
+rollup () {
+  awk -v field="$1:" '$1 == field { print $2 }' "/proc/$service/smaps_rollup"
+}
+
+managed_objects () {
+  bus_call org.regiond1 /org/regiond1 org.freedesktop.DBus.ObjectManager.GetManagedObjects >/dev/null
+}
+
+measure_open () {
+  note "(a) opening"
+  as_user "$programs/bench-open" --item a --label "4 KiB" --device 0 --size 4096 --rounds "$rounds"
+  as_user "$programs/bench-open" --item a --label "1 MiB" --device 1 --size 1048576 --rounds "$rounds"
+}
+
+measure_death () {
+  note "(b) a client's death"
+  as_user "$programs/bench-death" --item b --client "$programs/bench-client" --rounds "$death_rounds"
+}
+
+measure_copy () {
+  note "(d) copying"
+  as_user "$programs/bench-copy" d "$copy_rounds" 2
+}
+
+measure_start () {
+  note "(c) starting"
+  "$programs/bench-start" c "$start_rounds" "$BENCH_WORK/many" "$BENCH_WORK/empty" \
+    "$build/service/regiond" --address "$DBUS_SYSTEM_BUS_ADDRESS"
+}
+
+# per_object WHAT COUNT FIELD BEFORE AFTER AIM: kilobytes in, a line in bytes out.
+per_object () {
+  line c "$1, $3" "$(awk "BEGIN { printf \"%.0f\", 1024 * ($5 - $4) / $2 }")" "" "bytes" "$6"
+}
+
+# Sets before_Rss and before_Pss, or after_…, or listed_….
+take_memory () {
+  local field
+  for field in Rss Pss; do
+    printf -v "$1_$field" %s "$(rollup $field)"
+  done
+}
+
+report_memory () {
+  local field before after
+  for field in Rss Pss; do
+    before=before_$field after=$1_$field
+    per_object "$2" "$3" $field "${!before}" "${!after}" "$4"
+  done
+}
+
+# A service without devices, before and after a GetManagedObjects, is what the one with them is compared with.
+measure_devices () {
+  note "(c) memory of $devices devices"
+  start_service "$BENCH_WORK/empty"
+  take_memory before
+  line c "the service without a device, Rss" "$before_Rss" "" "kB" ""
+  line c "the service without a device, Pss" "$before_Pss" "" "kB" ""
+  stop_service
+
+  start_service "$BENCH_WORK/many"
+  take_memory after
+  managed_objects
+  take_memory listed
+  stop_service
+  report_memory after "memory of a device" "$devices" ""
+  report_memory listed "memory of a device, after GetManagedObjects" "$devices" ""
+}
+
+# start_crowd CLIENTS LEASES MODULO: returns when all of them have all their leases.
+start_crowd () {
+  local number name
+  mkfifo "$BENCH_WORK/hold" "$BENCH_WORK/ready"
+  chmod 666 "$BENCH_WORK/hold" "$BENCH_WORK/ready"
+  exec {hold}<>"$BENCH_WORK/hold" {ready}<>"$BENCH_WORK/ready"
+  crowd=()
+  for ((number = 0; number < $1; number++)); do
+    as_user "$programs/bench-client" "$2" $((number * $2)) "$3" \
+      <"$BENCH_WORK/hold" >"$BENCH_WORK/ready" {hold}>&- {ready}>&- &
+    crowd+=($!)
+  done
+  for ((number = 0; number < $1; number++)); do
+    if ! read -r -t 600 name <&"$ready"; then
+      echo "client $number of $1 is not ready after 600 s" >&2
+      exit 1
+    fi
+  done
+}
+
+end_crowd () {
+  exec {hold}>&- {ready}>&-
+  wait "${crowd[@]}"
+  rm "$BENCH_WORK/hold" "$BENCH_WORK/ready"
+}
+
+# Context switches of all threads, and CPU time in clock ticks.
+idle_counters () {
+  cat /proc/"$service"/task/*/status | awk '/ctxt_switches/ { sum += $2 } END { print sum }'
+  awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$service/stat"
+}
+
+# measure_idle LEASES
+measure_idle () {
+  local before after
+  note "(e) idling"
+  mapfile -t before < <(idle_counters)
+  sleep 10
+  mapfile -t after < <(idle_counters)
+  line e "wake-ups in 10 s, $1 leases open" $((after[0] - before[0])) "" "" "0"
+  line e "CPU in 10 s, $1 leases open" $(((after[1] - before[1]) * 1000 / $(getconf CLK_TCK))) "" "ms" "0"
+}
+
+# cell WHICH COLUMN FILE: of the lines of bench-open, where WHICH is how the line ends.
+cell () {
+  awk -F '\t' -v which="$1\$" -v column="$2" '$2 ~ which { print $column }' "$3"
+}
+
+report_one_more () {
+  local which many=$BENCH_WORK/at-many none=$BENCH_WORK/at-none
+  for which in "device parked" "device leased already"; do
+    line c "one more OpenRegion at $((clients * leases)) leases, $which" \
+      "$(cell "$which" 3 "$many")" "$(cell "$which" 3 "$none")" "µs" "1.1"
+  done
+  line c "the floor meanwhile" "$(cell "device parked" 4 "$many")" "$(cell "device parked" 4 "$none")" "µs" ""
+}
+
+measure_one_more () {
+  as_user "$programs/bench-open" --item c --device $((devices - 1)) --size 4096 --rounds "$rounds" >"$1"
+}
+
+# The last device is kept out of the crowd: it is parked when one more lease is opened on it.
+measure_crowd () {
+  start_service "$BENCH_WORK/many"
+  note "(c) opening one of no leases"
+  measure_one_more "$BENCH_WORK/at-none"
+  take_memory before
+  note "(c) opening $((clients * leases)) leases"
+  start_crowd "$clients" "$leases" $((devices - 1))
+  take_memory after
+  measure_idle "$((clients * leases))"
+  managed_objects
+  take_memory listed
+  report_memory after "memory of a lease" $((clients * leases)) "4096"
+  report_memory listed "memory of a lease, after GetManagedObjects" $((clients * leases)) "4096"
+  note "(c) opening one more"
+  measure_one_more "$BENCH_WORK/at-many"
+  report_one_more
+  note "(c) killing a client with 1000 leases"
+  as_user "$programs/bench-death" --item c --client "$programs/bench-client" --rounds "$end_rounds" \
+    --leases 1000 --modulo $((devices - 1)) --shared
+  end_crowd
+  stop_service
+}
+
+measure_few () {
+  start_service "$BENCH_WORK/few"
+  measure_open
+  measure_death
+  measure_copy
+  stop_service
+}
+
+measure_all () {
+  rounds=400 death_rounds=200 copy_rounds=15 start_rounds=20 end_rounds=5 devices=1000 clients=100 leases=100
+  if [ -n "$quick" ]; then
+    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 clients=10
+  fi
+
+  ulimit -n "$(ulimit -Hn)"
+  write_devices "$BENCH_WORK/few" 4K 1M 64M
+  write_devices "$BENCH_WORK/empty"
+  # shellcheck disable=SC2046
+  write_devices "$BENCH_WORK/many" $(yes 4K | head -n "$devices")
+  measure_few
+  measure_start
+  measure_devices
+  measure_crowd
+}
