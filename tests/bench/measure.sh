@@ -178,7 +178,7 @@ measure_few () {
 }
 
 measure_all () {
-  rounds=400 death_rounds=200 copy_rounds=15 start_rounds=20 end_rounds=5 devices=1000 clients=100 leases=100
+  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 devices=1000 clients=100 leases=100
   if [ -n "$quick" ]; then
     rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 clients=10
   fi
