@@ -83,16 +83,6 @@ ctl_bus_dismiss_agent (CtlBus *bus)
   g_clear_pointer (&bus->agent, ctl_agent_free);
 }
 
-static void
-explain_absence (GError **error)
-{
-  if (error != NULL && ctl_error_get_status (*error) == CTL_STATUS_NO_SERVICE)
-    {
-      g_dbus_error_strip_remote_error (*error);
-      g_prefix_error (error, "regiond does not answer: ");
-    }
-}
-
 static GVariant *
 call (CtlBus        *bus,
       const char    *path,
@@ -105,14 +95,15 @@ call (CtlBus        *bus,
       GUnixFDList  **fds,
       GError       **error)
 {
+  GError *remote_error = NULL;
   GVariant *reply;
 
   reply = g_dbus_connection_call_with_unix_fd_list_sync (bus->connection, CTL_BUS_NAME, path,
                                                          interface, method, parameters,
                                                          G_VARIANT_TYPE (reply_type), flags,
-                                                         timeout, NULL, fds, NULL, error);
+                                                         timeout, NULL, fds, NULL, &remote_error);
   if (reply == NULL)
-    explain_absence (error);
+    ctl_error_propagate_remote (error, remote_error);
 
   return reply;
 }

@@ -31,23 +31,25 @@ ctl_error_get_status (const GError *error)
 {
   if (error->domain == G_OPTION_ERROR || g_error_matches (error, CTL_ERROR, CTL_ERROR_USAGE))
     return CTL_STATUS_USAGE;
-  if (g_error_matches (error, CTL_ERROR, CTL_ERROR_NO_SERVICE) || is_absence (error))
+  if (g_error_matches (error, CTL_ERROR, CTL_ERROR_NO_SERVICE))
     return CTL_STATUS_NO_SERVICE;
 
   return CTL_STATUS_FAILED;
 }
 
-gboolean
-ctl_error_is_remote (const GError *error,
-                     const char   *nick)
+void
+ctl_error_propagate_remote (GError **destination,
+                            GError  *source)
 {
-  g_autofree char *name = NULL;
-  g_autofree char *wanted = NULL;
+  gboolean absent = is_absence (source);
 
-  if (!g_dbus_error_is_remote_error (error))
-    return FALSE;
+  g_dbus_error_strip_remote_error (source);
+  if (!absent)
+    {
+      g_propagate_error (destination, source);
+      return;
+    }
 
-  name = g_dbus_error_get_remote_error (error);
-  wanted = g_strconcat ("org.regiond1.Error.", nick, NULL);
-  return g_str_equal (name, wanted);
+  g_set_error (destination, CTL_ERROR, CTL_ERROR_NO_SERVICE, "regiond does not answer: %s", source->message);
+  g_error_free (source);
 }

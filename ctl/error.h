@@ -22,9 +22,10 @@ typedef enum
 #define CTL_ERROR (ctl_error_quark ())
 GQuark ctl_error_quark (void);
 
-/* The exit status for @error, whether it came over the bus or is our own. */
+/* The exit status for @error. */
 int ctl_error_get_status (const GError *error);
 
-/* Whether @error is the D-Bus error org.regiond1.Error.@nick. */
-gboolean ctl_error_is_remote (const GError *error,
-                              const char   *nick);
+/* Makes what a call over the bus has ended with fit to be shown: without the
+ * name of the D-Bus error, and as CTL_ERROR_NO_SERVICE when nobody answered. */
+void ctl_error_propagate_remote (GError **destination,
+                                 GError  *source);

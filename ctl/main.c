@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <gio/gio.h>
 #include <locale.h>
 #include <stdio.h>
 
@@ -94,13 +93,10 @@ run (int      argc,
 }
 
 static int
-report (GError *error)
+report (const GError *error)
 {
-  int status = ctl_error_get_status (error);
-
-  g_dbus_error_strip_remote_error (error);
   fprintf (stderr, "regionctl: %s\n", error->message);
-  return status;
+  return ctl_error_get_status (error);
 }
 
 int

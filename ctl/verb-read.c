@@ -18,14 +18,14 @@ ctl_verb_read (const CtlVerb *verb,
   g_autoptr (CtlBus) bus = NULL;
   g_autoptr (CtlWindow) window = NULL;
   g_autoptr (CtlSink) sink = NULL;
+  CtlRange range;
 
-  if (!ctl_options_parse (verb, entries, &argc, &argv, error))
+  if (!ctl_options_parse (verb, entries, &argc, &argv, error) ||
+      !ctl_range_parse (argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL, &range, error))
     return CTL_STATUS_USAGE;
 
   bus = ctl_options_connect (error);
-  window = bus == NULL ? NULL
-                       : ctl_window_open (bus, argv[0], argv[1], "rm", argc > 2 ? argv[2] : NULL,
-                                          argc > 3 ? argv[3] : NULL, error);
+  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], "rm", &range, error);
   sink = window == NULL ? NULL : ctl_sink_open (output, error);
   if (sink == NULL ||
       !ctl_sink_write (sink, ctl_window_get_data (window), ctl_window_get_length (window), error) ||

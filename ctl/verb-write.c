@@ -104,13 +104,14 @@ ctl_verb_write (const CtlVerb *verb,
   };
   g_autoptr (CtlBus) bus = NULL;
   g_autoptr (CtlWindow) window = NULL;
+  CtlRange range;
 
-  if (!ctl_options_parse (verb, entries, &argc, &argv, error))
+  if (!ctl_options_parse (verb, entries, &argc, &argv, error) ||
+      !ctl_range_parse (argc > 2 ? argv[2] : NULL, NULL, &range, error))
     return CTL_STATUS_USAGE;
 
   bus = ctl_options_connect (error);
-  window = bus == NULL ? NULL
-                       : ctl_window_open (bus, argv[0], argv[1], "rwm", argc > 2 ? argv[2] : NULL, NULL, error);
+  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], "rwm", &range, error);
   if (window == NULL || !fill (window, input, error) || !ctl_window_close (window, error))
     return CTL_STATUS_FAILED;
 

@@ -47,33 +47,50 @@ get_region_size (CtlBus     *bus,
   return FALSE;
 }
 
+gboolean
+ctl_range_parse (const char *offset,
+                 const char *length,
+                 CtlRange   *range,
+                 GError    **error)
+{
+  range->offset = 0;
+  range->length = G_MAXUINT64;
+  if (offset != NULL && !ctl_size_parse (offset, "OFFSET", &range->offset, error))
+    return FALSE;
+  if (length != NULL && !ctl_size_parse (length, "LENGTH", &range->length, error))
+    return FALSE;
+  if (range->length > 0)
+    return TRUE;
+
+  g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "LENGTH has to be at least 1");
+  return FALSE;
+}
+
 static gboolean
-check_bounds (CtlWindow  *window,
-              const char *region,
-              guint64     size,
-              guint64     length, /* G_MAXUINT64: to the end */
-              GError    **error)
+check_bounds (const CtlRange *range,
+              const char     *region,
+              guint64         size,
+              GError        **error)
 {
   g_autofree char *text = ctl_size_format (size);
 
-  if (window->offset >= size)
+  if (range->offset >= size)
     {
       g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED,
                    "Offset 0x%" G_GINT64_MODIFIER "x is beyond the end of region %s, which has %s bytes",
-                   window->offset, region, text);
+                   range->offset, region, text);
       return FALSE;
     }
 
-  if (length != G_MAXUINT64 && length > size - window->offset)
+  if (range->length != G_MAXUINT64 && range->length > size - range->offset)
     {
       g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED,
                    "%" G_GUINT64_FORMAT " bytes from offset 0x%" G_GINT64_MODIFIER "x "
-                   "are beyond the end of region %s, which has %s bytes",
-                   length, window->offset, region, text);
+                   "go beyond the end of region %s, which has %s bytes",
+                   range->length, range->offset, region, text);
       return FALSE;
     }
 
-  window->length = length == G_MAXUINT64 ? size - window->offset : length;
   return TRUE;
 }
 
@@ -100,34 +117,25 @@ map (CtlWindow  *window,
 }
 
 CtlWindow *
-ctl_window_open (CtlBus     *bus,
-                 const char *device,
-                 const char *region,
-                 const char *access,
-                 const char *offset,
-                 const char *length,
-                 GError    **error)
+ctl_window_open (CtlBus         *bus,
+                 const char     *device,
+                 const char     *region,
+                 const char     *access,
+                 const CtlRange *range,
+                 GError        **error)
 {
   const CtlLeaseOptions options = { .label = (char *) "regionctl" };
   g_autoptr (CtlWindow) window = g_new0 (CtlWindow, 1);
   g_autofree char *path = NULL;
-  guint64 size, wanted = G_MAXUINT64;
-
-  if (offset != NULL && !ctl_size_parse (offset, "OFFSET", &window->offset, error))
-    return NULL;
-  if (length != NULL && !ctl_size_parse (length, "LENGTH", &wanted, error))
-    return NULL;
-  if (wanted == 0)
-    {
-      g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "LENGTH has to be at least 1");
-      return NULL;
-    }
+  guint64 size;
 
   path = ctl_bus_find_device (bus, device, error);
   if (path == NULL || !get_region_size (bus, path, region, &size, error) ||
-      !check_bounds (window, region, size, wanted, error))
+      !check_bounds (range, region, size, error))
     return NULL;
 
+  window->offset = range->offset;
+  window->length = MIN (range->length, size - range->offset);
   window->lease = ctl_lease_open (bus, path, region, access, &options, error);
   if (window->lease == NULL || !map (window, access, error))
     return NULL;

@@ -6,16 +6,27 @@
 /* A part of a region, mapped, under a lease of our own. */
 typedef struct _CtlWindow CtlWindow;
 
-/* Opens @length bytes of @region from @offset, both sizes as people write them
- * and both optional: from 0, to the end. @access: "rm" or "rwm". What is not in
- * the region is refused before anybody is asked for a password. */
-CtlWindow *ctl_window_open (CtlBus     *bus,
-                            const char *device,
-                            const char *region,
-                            const char *access,
-                            const char *offset,
-                            const char *length,
-                            GError    **error);
+/* Which part. */
+typedef struct
+{
+  guint64 offset;
+  guint64 length; /* G_MAXUINT64: to the end */
+} CtlRange;
+
+/* From sizes as people write them; NULL for the beginning, and for the end. */
+gboolean ctl_range_parse (const char *offset,
+                          const char *length,
+                          CtlRange   *range,
+                          GError    **error);
+
+/* Opens @range of @region. @access: "rm" or "rwm". What is not in the region is
+ * refused before anybody is asked for a password. */
+CtlWindow *ctl_window_open (CtlBus         *bus,
+                            const char     *device,
+                            const char     *region,
+                            const char     *access,
+                            const CtlRange *range,
+                            GError        **error);
 
 guint8 *ctl_window_get_data   (CtlWindow *window);
 guint64 ctl_window_get_offset (CtlWindow *window);
