@@ -14,18 +14,29 @@ struct _RegiondBudget {
 RegiondBudget *
 regiond_budget_new (guint64 most)
 {
-  RegiondBudget *self = g_new0 (RegiondBudget, 1);
+  RegiondBudget *self = g_atomic_rc_box_new0 (RegiondBudget);
 
   g_mutex_init (&self->lock);
   self->most = most;
   return self;
 }
 
-void
-regiond_budget_free (RegiondBudget *self)
+RegiondBudget *
+regiond_budget_ref (RegiondBudget *self)
+{
+  return g_atomic_rc_box_acquire (self);
+}
+
+static void
+clear (RegiondBudget *self)
 {
   g_mutex_clear (&self->lock);
-  g_free (self);
+}
+
+void
+regiond_budget_unref (RegiondBudget *self)
+{
+  g_atomic_rc_box_release_full (self, (GDestroyNotify) clear);
 }
 
 static gboolean

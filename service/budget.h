@@ -10,8 +10,9 @@
 typedef struct _RegiondBudget RegiondBudget;
 
 RegiondBudget *regiond_budget_new (guint64 most);
-void           regiond_budget_free (RegiondBudget *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondBudget, regiond_budget_free)
+RegiondBudget *regiond_budget_ref (RegiondBudget *self);
+void           regiond_budget_unref (RegiondBudget *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondBudget, regiond_budget_unref)
 
 /* Adds @bytes to what is declared. LimitExceeded names MaxMemory and what is
  * left of it. */

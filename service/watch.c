@@ -11,6 +11,7 @@
 struct _RegiondWatch {
   int         fd;
   GSource    *source;
+  GMutex      lock;
   GHashTable *listeners; /* inotify's watch descriptor -> Listener */
 };
 
@@ -23,17 +24,28 @@ static void
 wake (RegiondWatch *self,
       int           id)
 {
-  Listener *listener = g_hash_table_lookup (self->listeners, GINT_TO_POINTER (id));
+  Listener listener = { NULL, NULL };
+  Listener *found;
+
+  g_mutex_lock (&self->lock);
+  found = g_hash_table_lookup (self->listeners, GINT_TO_POINTER (id));
+  if (found != NULL)
+    listener = *found;
+  g_mutex_unlock (&self->lock);
 
   /* An event may still be queued for a watch that has been removed. */
-  if (listener != NULL)
-    listener->func (listener->data);
+  if (listener.func != NULL)
+    listener.func (listener.data);
 }
 
 static void
 wake_all (RegiondWatch *self)
 {
-  g_autoptr (GList) ids = g_hash_table_get_keys (self->listeners);
+  g_autoptr (GList) ids = NULL;
+
+  g_mutex_lock (&self->lock);
+  ids = g_hash_table_get_keys (self->listeners);
+  g_mutex_unlock (&self->lock);
 
   for (GList *l = ids; l != NULL; l = l->next)
     wake (self, GPOINTER_TO_INT (l->data));
@@ -77,6 +89,7 @@ regiond_watch_new (GError **error)
 
   self = g_new0 (RegiondWatch, 1);
   self->fd = fd;
+  g_mutex_init (&self->lock);
   self->listeners = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   self->source = g_unix_fd_source_new (fd, G_IO_IN);
   g_source_set_callback (self->source, G_SOURCE_FUNC (on_readable), self, NULL);
@@ -91,6 +104,7 @@ regiond_watch_free (RegiondWatch *self)
   g_source_unref (self->source);
   g_hash_table_unref (self->listeners);
   close (self->fd);
+  g_mutex_clear (&self->lock);
   g_free (self);
 }
 
@@ -102,6 +116,7 @@ regiond_watch_add (RegiondWatch    *self,
                    GError         **error)
 {
   g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   int id = inotify_add_watch (self->fd, path, IN_CLOSE);
   Listener *listener;
 
@@ -122,6 +137,8 @@ void
 regiond_watch_remove (RegiondWatch *self,
                       int           id)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
   inotify_rm_watch (self->fd, id);
   g_hash_table_remove (self->listeners, GINT_TO_POINTER (id));
 }

@@ -6,8 +6,8 @@
 /* Wakes somebody when an open file description of a file may have gone: one
  * inotify instance for the whole service. Identical unread events merge
  * (facts: three closes may arrive as one), so a call says "look again" and
- * never how often. When the queue overflows, everybody is told to look.
- * Main thread only. */
+ * never how often. When the queue overflows, everybody is told to look. The
+ * calls come on the main thread; adding and removing may be done on any. */
 typedef struct _RegiondWatch RegiondWatch;
 
 typedef void (*RegiondWatchFunc) (gpointer data);

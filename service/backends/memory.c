@@ -41,12 +41,11 @@ set_memfd (RegiondMemoryBackend *self,
            guint                 index,
            RegiondMemfd         *memfd)
 {
-  g_autoptr (RegiondMemfd) old = NULL;
+  g_autoptr (RegiondMemfd) old = NULL; /* freed after the lock */
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  old = self->slots[index].memfd;
+  old = g_steal_pointer (&self->slots[index].memfd);
   self->slots[index].memfd = memfd;
-  g_clear_pointer (&locker, g_mutex_locker_free);
 }
 
 static RegiondMechanism
@@ -202,6 +201,7 @@ regiond_memory_backend_finalize (GObject *object)
     g_clear_object (&self->slots[i].memfd);
   if (self->declared > 0)
     regiond_budget_undeclare (self->budget, self->declared);
+  regiond_budget_unref (self->budget);
 
   g_free (self->slots);
   g_free (self->id);
@@ -251,7 +251,7 @@ regiond_memory_backend_new (const char               *id,
   self->persist = setup->persist;
   self->tolerate = setup->tolerate;
   self->watch = watch;
-  self->budget = budget;
+  self->budget = regiond_budget_ref (budget);
   self->slots = g_new0 (Slot, self->regions->len);
   for (guint i = 0; i < self->regions->len; i++)
     self->slots[i].region = g_ptr_array_index (self->regions, i);

@@ -47,6 +47,7 @@ bury (gpointer data,
   if (remains->fd >= 0)
     close (remains->fd);
   regiond_budget_give (remains->budget, remains->size);
+  regiond_budget_unref (remains->budget);
 }
 
 static void
@@ -156,7 +157,7 @@ regiond_memfd_new (RegiondWatch  *watch,
 
   self = g_object_new (REGIOND_TYPE_MEMFD, NULL);
   self->watch = watch;
-  self->budget = budget;
+  self->budget = regiond_budget_ref (budget);
   self->name = g_strdup (name);
   self->size = size;
 

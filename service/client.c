@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client.h"
+
+#include "error.h"
+
+#define BUS_NAME "org.freedesktop.DBus"
+#define BUS_PATH "/org/freedesktop/DBus"
+
+struct _RegiondClients {
+  GDBusConnection    *connection;
+  GHashTable         *table; /* unique name -> RegiondClient, no references */
+  RegiondVanishedFunc vanished;
+  guint               subscription;
+};
+
+struct _RegiondClient {
+  gatomicrefcount references;
+  RegiondClients *clients;
+  char           *name;
+  gboolean        known;
+  guint32         uid;
+  guint32         pid;
+  GCancellable   *gone;
+  GHashTable     *leases; /* a set */
+};
+
+RegiondClient *
+regiond_client_ref (RegiondClient *self)
+{
+  g_atomic_ref_count_inc (&self->references);
+  return self;
+}
+
+void
+regiond_client_unref (RegiondClient *self)
+{
+  if (!g_atomic_ref_count_dec (&self->references))
+    return;
+
+  g_hash_table_remove (self->clients->table, self->name);
+  g_hash_table_unref (self->leases);
+  g_object_unref (self->gone);
+  g_free (self->name);
+  g_free (self);
+}
+
+static void
+vanish (RegiondClient *client)
+{
+  g_autoptr (RegiondClient) self = regiond_client_ref (client);
+  g_autoptr (GList) leases = g_hash_table_get_keys (self->leases);
+
+  g_cancellable_cancel (self->gone);
+  for (GList *l = leases; l != NULL; l = l->next)
+    {
+      /* Ending one may have ended another. */
+      if (g_hash_table_contains (self->leases, l->data))
+        self->clients->vanished (l->data);
+    }
+}
+
+static void
+on_name_owner_changed (GDBusConnection *connection,
+                       const char      *sender,
+                       const char      *path,
+                       const char      *interface,
+                       const char      *signal,
+                       GVariant        *parameters,
+                       gpointer         data)
+{
+  RegiondClients *self = data;
+  RegiondClient *client;
+  const char *name, *new_owner;
+
+  g_variant_get (parameters, "(&s&s&s)", &name, NULL, &new_owner);
+  if (new_owner[0] != '\0')
+    return;
+
+  client = g_hash_table_lookup (self->table, name);
+  if (client != NULL)
+    vanish (client);
+}
+
+RegiondClients *
+regiond_clients_new (GDBusConnection    *connection,
+                     RegiondVanishedFunc vanished)
+{
+  RegiondClients *self = g_new0 (RegiondClients, 1);
+
+  self->connection = connection;
+  self->vanished = vanished;
+  self->table = g_hash_table_new (g_str_hash, g_str_equal);
+  self->subscription = g_dbus_connection_signal_subscribe (connection, BUS_NAME, BUS_NAME, "NameOwnerChanged",
+                                                           BUS_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                                                           on_name_owner_changed, self, NULL);
+  return self;
+}
+
+void
+regiond_clients_free (RegiondClients *self)
+{
+  g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
+  g_hash_table_unref (self->table);
+  g_free (self);
+}
+
+RegiondClient *
+regiond_clients_get (RegiondClients *self,
+                     const char     *name)
+{
+  RegiondClient *client = g_hash_table_lookup (self->table, name);
+
+  if (client != NULL)
+    return regiond_client_ref (client);
+
+  client = g_new0 (RegiondClient, 1);
+  g_atomic_ref_count_init (&client->references);
+  client->clients = self;
+  client->name = g_strdup (name);
+  client->gone = g_cancellable_new ();
+  client->leases = g_hash_table_new (NULL, NULL);
+  g_hash_table_insert (self->table, client->name, client);
+  return client;
+}
+
+/* The subscription was there before the question: whoever has credentials
+ * now will be seen to leave. */
+static void
+on_credentials (GObject      *source,
+                GAsyncResult *result,
+                gpointer      data)
+{
+  g_autoptr (GTask) task = data;
+  RegiondClient *self = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  g_autoptr (GVariant) credentials = NULL;
+
+  if (reply != NULL)
+    credentials = g_variant_get_child_value (reply, 0);
+  if (reply == NULL || !g_variant_lookup (credentials, "UnixUserID", "u", &self->uid))
+    {
+      g_task_return_new_error (task, REGIOND_ERROR, REGIOND_ERROR_GONE, "The bus does not say who %s is: %s",
+                               self->name, error != NULL ? error->message : "no user id");
+      return;
+    }
+
+  g_variant_lookup (credentials, "ProcessID", "u", &self->pid);
+  self->known = TRUE;
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+regiond_client_identify (RegiondClient      *self,
+                         GAsyncReadyCallback callback,
+                         gpointer            data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, data);
+
+  g_task_set_task_data (task, regiond_client_ref (self), (GDestroyNotify) regiond_client_unref);
+  if (self->known)
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+
+  g_dbus_connection_call (self->clients->connection, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionCredentials",
+                          g_variant_new ("(s)", self->name), G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, -1,
+                          NULL, on_credentials, g_steal_pointer (&task));
+}
+
+gboolean
+regiond_client_identify_finish (RegiondClient *self,
+                                GAsyncResult  *result,
+                                GError       **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+const char *
+regiond_client_get_name (RegiondClient *self)
+{
+  return self->name;
+}
+
+guint32
+regiond_client_get_uid (RegiondClient *self)
+{
+  return self->uid;
+}
+
+guint32
+regiond_client_get_pid (RegiondClient *self)
+{
+  return self->pid;
+}
+
+GCancellable *
+regiond_client_get_gone (RegiondClient *self)
+{
+  return self->gone;
+}
+
+gboolean
+regiond_client_is_gone (RegiondClient *self)
+{
+  return g_cancellable_is_cancelled (self->gone);
+}
+
+void
+regiond_client_add_lease (RegiondClient *self,
+                          gpointer       lease)
+{
+  g_hash_table_add (self->leases, lease);
+}
+
+void
+regiond_client_remove_lease (RegiondClient *self,
+                             gpointer       lease)
+{
+  g_hash_table_remove (self->leases, lease);
+}

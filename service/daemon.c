@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon.h"
+
+#include "absent.h"
+#include "backends/memory.h"
+#include "device.h"
+#include "error.h"
+#include "lease.h"
+#include "manager.h"
+
+#include <time.h>
+
+#define ID_MOST 64
+
+static void
+on_vanished (gpointer data)
+{
+  RegiondLease *lease = data;
+
+  regiond_tenancy_end (regiond_device_get_tenancy (regiond_lease_get_device (lease)), lease,
+                       REGIOND_END_DISCONNECTED);
+}
+
+/* Microseconds since boot: a restart starts above whatever was used before, as
+ * long as nobody opens a million leases a second. */
+static guint64
+get_first_lease (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_BOOTTIME, &now);
+  return (guint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+static void
+add_configured (RegiondDaemon *self)
+{
+  for (guint i = 0; i < self->settings->devices->len; i++)
+    {
+      RegiondDeviceSettings *settings = g_ptr_array_index (self->settings->devices, i);
+      g_autoptr (GError) error = NULL;
+
+      if (!regiond_daemon_add_memory_device (self, settings, &error))
+        g_warning ("Device %s is left out: devices.d/%s.conf: %s", settings->id, settings->id, error->message);
+    }
+}
+
+static void
+export_manager (RegiondDaemon *self)
+{
+  g_autoptr (RegiondManager) manager = regiond_manager_new (self);
+  GError *error = NULL;
+
+  /* Beside the ObjectManager, which the server has put there. It cannot be
+   * refused: nobody else exports on this connection. */
+  if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (manager), self->connection, REGIOND_PATH, &error))
+    g_error ("%s", error->message);
+  g_object_set_data_full (G_OBJECT (self->objects), "manager", g_steal_pointer (&manager), g_object_unref);
+}
+
+RegiondDaemon *
+regiond_daemon_new (GDBusConnection *connection,
+                    RegiondSettings *settings,
+                    GError         **error)
+{
+  g_autoptr (RegiondDaemon) self = g_new0 (RegiondDaemon, 1);
+
+  self->connection = g_object_ref (connection);
+  self->settings = settings;
+  self->devices = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_object_unref);
+  self->next_lease = get_first_lease ();
+  self->budget = regiond_budget_new (settings->max_memory);
+  self->authority = regiond_authority_new (settings->timeout, settings->prompt_timeout);
+  self->clients = regiond_clients_new (connection, on_vanished);
+  self->objects = g_dbus_object_manager_server_new (REGIOND_PATH);
+  if ((self->watch = regiond_watch_new (error)) == NULL || !regiond_absent_register (connection, error))
+    return NULL;
+
+  add_configured (self);
+  g_dbus_object_manager_server_set_connection (self->objects, connection);
+  export_manager (self);
+  return g_steal_pointer (&self);
+}
+
+static void
+remove_device (RegiondDaemon *self,
+               RegiondDevice *device,
+               RegiondEnd     end)
+{
+  g_autoptr (RegiondDevice) removed = g_object_ref (device);
+
+  g_hash_table_remove (self->devices, regiond_device_get_id (device));
+  regiond_device_remove (device, end);
+}
+
+void
+regiond_daemon_free (RegiondDaemon *self)
+{
+  g_autoptr (GList) devices = g_hash_table_get_values (self->devices);
+
+  for (GList *l = devices; l != NULL; l = l->next)
+    remove_device (self, l->data, REGIOND_END_SHUTDOWN);
+
+  g_hash_table_unref (self->devices);
+  g_object_unref (self->objects);
+  g_object_unref (self->connection);
+  regiond_settings_free (self->settings);
+  g_free (self);
+}
+
+RegiondDevice *
+regiond_daemon_find_device (RegiondDaemon *self,
+                            const char    *id,
+                            GError       **error)
+{
+  RegiondDevice *device = g_hash_table_lookup (self->devices, id);
+
+  if (device == NULL)
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
+                 "There is no device '%.64s'; 'regionctl list' shows those that are", id);
+  return device;
+}
+
+RegiondDevice *
+regiond_daemon_find_device_at (RegiondDaemon *self,
+                               const char    *path,
+                               GError       **error)
+{
+  const char *prefix = REGIOND_DEVICES_PATH "/";
+
+  return regiond_daemon_find_device (self, g_str_has_prefix (path, prefix) ? path + strlen (prefix) : path, error);
+}
+
+static gboolean
+id_is_valid (const char *id)
+{
+  gsize length = strspn (id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+  return g_ascii_isalpha (id[0]) && id[length] == '\0' && length <= ID_MOST;
+}
+
+gboolean
+regiond_daemon_check_id (RegiondDaemon *self,
+                         const char    *id,
+                         GError       **error)
+{
+  if (!id_is_valid (id))
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "'%.64s' cannot be a memory device's id: a letter and more letters, digits or '_', at most %d in all",
+                   id, ID_MOST);
+      return FALSE;
+    }
+  if (g_hash_table_contains (self->devices, id))
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+                   "There is a device '%s' already; take another id, or remove it first", id);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+RegiondDevice *
+regiond_daemon_add_memory_device (RegiondDaemon               *self,
+                                  const RegiondDeviceSettings *settings,
+                                  GError                     **error)
+{
+  RegiondMemorySetup setup = { settings->regions, settings->persist, settings->tolerate };
+  g_autoptr (RegiondBackend) backend = NULL;
+  RegiondDeviceTerms terms = {
+    .id = settings->id,
+    .description = settings->description != NULL ? settings->description : "",
+    .tolerate = settings->tolerate,
+    .regions = settings->regions,
+  };
+  RegiondDevice *device;
+
+  if (!regiond_daemon_check_id (self, settings->id, error) ||
+      (backend = regiond_memory_backend_new (settings->id, &setup, self->watch, self->budget, error)) == NULL)
+    return NULL;
+
+  terms.backend = backend;
+  device = regiond_device_new (self, &terms);
+  g_hash_table_insert (self->devices, (gpointer) regiond_device_get_id (device), device);
+  regiond_device_export (device);
+  return device;
+}
+
+void
+regiond_daemon_remove_device (RegiondDaemon *self,
+                              RegiondDevice *device)
+{
+  remove_device (self, device, REGIOND_END_REMOVED);
+}

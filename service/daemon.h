@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "authority.h"
+#include "budget.h"
+#include "client.h"
+#include "settings.h"
+#include "watch.h"
+
+#include <gio/gio.h>
+
+#define REGIOND_BUS_NAME "org.regiond1"
+#define REGIOND_PATH "/org/regiond1"
+#define REGIOND_DEVICES_PATH REGIOND_PATH "/devices"
+#define REGIOND_LEASES_PATH REGIOND_PATH "/leases"
+
+typedef struct _RegiondDevice RegiondDevice;
+
+/* The one of each that everybody shares, and the table of devices. */
+typedef struct {
+  GDBusConnection          *connection;
+  GDBusObjectManagerServer *objects;
+  RegiondSettings          *settings;
+  RegiondAuthority         *authority;
+  RegiondClients           *clients;
+  RegiondBudget            *budget;
+  RegiondWatch             *watch;
+  GHashTable               *devices; /* id -> RegiondDevice */
+  guint64                   next_lease;
+} RegiondDaemon;
+
+/* Puts everything on @connection, but does not own the name. Takes @settings,
+ * whatever comes of it. Devices of faulty files are left out, with a warning. */
+RegiondDaemon *regiond_daemon_new (GDBusConnection *connection, RegiondSettings *settings, GError **error);
+
+/* Ends every lease with "shutdown" and lets go of everything. */
+void           regiond_daemon_free (RegiondDaemon *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDaemon, regiond_daemon_free)
+
+/* The device at an object path, or with an id; NotFound names it. */
+RegiondDevice *regiond_daemon_find_device (RegiondDaemon *self, const char *id, GError **error);
+RegiondDevice *regiond_daemon_find_device_at (RegiondDaemon *self, const char *path, GError **error);
+
+/* A new memory device on the bus. InvalidArgs, Busy (the id is taken),
+ * LimitExceeded. Owned by the table. */
+RegiondDevice *regiond_daemon_add_memory_device (RegiondDaemon *self, const RegiondDeviceSettings *settings,
+                                                 GError **error);
+
+/* Whether @id may name a memory device and is free; InvalidArgs, Busy. */
+gboolean       regiond_daemon_check_id (RegiondDaemon *self, const char *id, GError **error);
+
+/* Takes a device off the bus; its leases end with "removed". */
+void           regiond_daemon_remove_device (RegiondDaemon *self, RegiondDevice *device);

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "device.h"
+
+#include "error.h"
+#include "log.h"
+#include "opening.h"
+#include "reset.h"
+#include "verification.h"
+
+#define DEVICE_INTERFACE "org.regiond1.Device"
+
+struct _RegiondDevice {
+  RegiondDBusDeviceSkeleton parent_instance;
+  RegiondDaemon            *daemon;
+  char                     *id;
+  char                     *path;
+  char                     *description;
+  GPtrArray                *regions;
+  RegiondBackend           *backend;
+  RegiondTenancy           *tenancy;
+  RegiondTurns             *turns;
+  RegiondVerifications     *verifications;
+  gboolean                  resetting;
+  gboolean                  gone;
+  GError                   *failure;
+  guint                     announcement; /* the idle that announces Leases */
+};
+
+static void regiond_device_iface_init (RegiondDBusDeviceIface *iface);
+
+G_DEFINE_TYPE_WITH_CODE (RegiondDevice, regiond_device, REGIOND_DBUS_TYPE_DEVICE_SKELETON,
+                         G_IMPLEMENT_INTERFACE (REGIOND_DBUS_TYPE_DEVICE, regiond_device_iface_init))
+
+enum { PROP_LEASES = 1 };
+
+static void
+regiond_device_finalize (GObject *object)
+{
+  RegiondDevice *self = REGIOND_DEVICE (object);
+
+  g_clear_handle_id (&self->announcement, g_source_remove);
+  g_clear_pointer (&self->verifications, regiond_verifications_free);
+  g_clear_pointer (&self->tenancy, regiond_tenancy_free);
+  g_clear_pointer (&self->turns, regiond_turns_free);
+  g_clear_object (&self->backend);
+  g_clear_error (&self->failure);
+  g_ptr_array_unref (self->regions);
+  g_free (self->description);
+  g_free (self->path);
+  g_free (self->id);
+
+  G_OBJECT_CLASS (regiond_device_parent_class)->finalize (object);
+}
+
+/* Leases may be long and is asked for seldom: made when asked for. */
+static void
+regiond_device_get_property (GObject    *object,
+                             guint       property,
+                             GValue     *value,
+                             GParamSpec *spec)
+{
+  RegiondDevice *self = REGIOND_DEVICE (object);
+
+  g_assert (property == PROP_LEASES);
+  g_value_take_boxed (value, regiond_tenancy_list_active (self->tenancy));
+}
+
+static void
+regiond_device_set_property (GObject      *object,
+                             guint         property,
+                             const GValue *value,
+                             GParamSpec   *spec)
+{
+  g_assert_not_reached ();
+}
+
+static void
+regiond_device_class_init (RegiondDeviceClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = regiond_device_finalize;
+  object_class->get_property = regiond_device_get_property;
+  object_class->set_property = regiond_device_set_property;
+  g_object_class_override_property (object_class, PROP_LEASES, "leases");
+}
+
+static void
+regiond_device_init (RegiondDevice *self)
+{
+}
+
+static RegiondDeviceState
+get_state (RegiondDevice *self)
+{
+  if (self->gone)
+    return REGIOND_DEVICE_GONE;
+  if (self->failure != NULL)
+    return REGIOND_DEVICE_FAILED;
+  if (self->resetting)
+    return REGIOND_DEVICE_RESETTING;
+  if (regiond_tenancy_count_active (self->tenancy) > 0)
+    return REGIOND_DEVICE_LEASED;
+  return regiond_tenancy_is_draining (self->tenancy) ? REGIOND_DEVICE_DRAINING : REGIOND_DEVICE_PARKED;
+}
+
+/* The only place that writes the state on the bus. */
+static void
+publish (RegiondDevice *self)
+{
+  RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
+
+  regiond_dbus_device_set_state (device, regiond_device_state_to_string (get_state (self)));
+  regiond_dbus_device_set_lingering (device, regiond_tenancy_count_lingering (self->tenancy));
+  regiond_dbus_device_set_exclusive (device, regiond_tenancy_get_exclusive (self->tenancy));
+}
+
+/* One signal for however many leases came and went in a turn of the loop. */
+static gboolean
+announce_leases (gpointer data)
+{
+  RegiondDevice *self = data;
+  const char *const invalidated[] = { "Leases", NULL };
+
+  self->announcement = 0;
+  g_dbus_connection_emit_signal (self->daemon->connection, NULL, self->path, "org.freedesktop.DBus.Properties",
+                                 "PropertiesChanged",
+                                 g_variant_new ("(s@a{sv}^as)", DEVICE_INTERFACE,
+                                                g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0), invalidated),
+                                 NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_changed (gpointer owner)
+{
+  RegiondDevice *self = owner;
+
+  publish (self);
+  regiond_verifications_update (self->verifications, self, self->gone);
+  if (self->announcement == 0 && !self->gone)
+    self->announcement = g_idle_add (announce_leases, self);
+}
+
+static void
+on_emptied (gpointer owner)
+{
+  RegiondDevice *self = owner;
+
+  /* At once, before any turn that waits: what was lent is not lent again. */
+  regiond_backend_spend (self->backend);
+  regiond_device_park (self);
+}
+
+static void
+on_unsettled (gpointer owner,
+              gboolean wait)
+{
+  RegiondDevice *self = owner;
+
+  regiond_turns_hold (self->turns, wait && !self->gone);
+}
+
+static const RegiondTenancyEvents tenancy_events = { on_emptied, on_changed, on_unsettled };
+
+/* Parking: a turn like any other. */
+
+typedef struct {
+  RegiondDevice *device;
+  GError        *error;
+} Parking;
+
+static void
+parking_free (Parking *self)
+{
+  g_clear_error (&self->error);
+  g_object_unref (self->device);
+  g_free (self);
+}
+
+static gboolean
+begin_parking (gpointer data)
+{
+  Parking *parking = data;
+
+  if (regiond_tenancy_count_active (parking->device->tenancy) > 0)
+    {
+      parking_free (parking);
+      return FALSE;
+    }
+
+  regiond_device_set_resetting (parking->device, TRUE);
+  return TRUE;
+}
+
+static void
+work_parking (gpointer data)
+{
+  Parking *parking = data;
+
+  regiond_backend_park (parking->device->backend, &parking->error);
+}
+
+static void
+done_parking (gpointer data)
+{
+  Parking *parking = data;
+  RegiondDevice *self = parking->device;
+  RegiondRecord record = {
+    .event = "reset",
+    .device = self->id,
+    .reason = parking->error != NULL ? parking->error->message : "last close",
+  };
+
+  regiond_log (&record);
+  if (parking->error != NULL)
+    regiond_device_set_failure (self, parking->error);
+  regiond_device_set_resetting (self, FALSE);
+  parking_free (parking);
+}
+
+void
+regiond_device_park (RegiondDevice *self)
+{
+  static const RegiondTurn turn = { begin_parking, work_parking, done_parking };
+  Parking *parking = g_new0 (Parking, 1);
+
+  parking->device = g_object_ref (self);
+  regiond_turns_push (self->turns, &turn, parking);
+}
+
+static GVariant *
+describe_region (RegiondDevice *self,
+                 RegiondRegion *region)
+{
+  static const struct {
+    const char   *text;
+    RegiondAccess access;
+  } offers[] = {
+    { "rwm", REGIOND_ACCESS_READ | REGIOND_ACCESS_WRITE | REGIOND_ACCESS_MAP },
+    { "rm", REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP },
+    { "rw", REGIOND_ACCESS_READ | REGIOND_ACCESS_WRITE },
+    { "r", REGIOND_ACCESS_READ },
+  };
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
+  g_autoptr (GPtrArray) mechanisms = g_ptr_array_new ();
+  const char *most = "";
+  RegiondRevocation best = REGIOND_REVOCATION_ON_CLOSE;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (offers); i++)
+    {
+      RegiondMechanism mechanism = regiond_backend_find_mechanism (self->backend, region, offers[i].access);
+      const char *name = regiond_mechanism_to_string (mechanism);
+
+      if (mechanism == REGIOND_MECHANISM_NONE)
+        continue;
+      if (most[0] == '\0')
+        {
+          most = offers[i].text;
+          best = regiond_backend_get_revocation (self->backend, mechanism);
+        }
+      if (!g_ptr_array_find_with_equal_func (mechanisms, name, g_str_equal, NULL))
+        g_ptr_array_add (mechanisms, (gpointer) name);
+    }
+
+  g_variant_builder_add (&builder, "{sv}", "index", g_variant_new_uint32 (region->index));
+  g_variant_builder_add (&builder, "{sv}", "size", g_variant_new_uint64 (region->size));
+  g_variant_builder_add (&builder, "{sv}", "kind", g_variant_new_string (region->kind));
+  g_variant_builder_add (&builder, "{sv}", "access", g_variant_new_string (most));
+  g_variant_builder_add (&builder, "{sv}", "mechanisms",
+                         g_variant_new_strv ((const char *const *) mechanisms->pdata, mechanisms->len));
+  g_variant_builder_add (&builder, "{sv}", "revocation", g_variant_new_string (regiond_revocation_to_string (best)));
+  return g_variant_builder_end (&builder);
+}
+
+static GVariant *
+describe_regions (RegiondDevice *self)
+{
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{sa{sv}}"));
+
+  for (guint i = 0; i < self->regions->len; i++)
+    {
+      RegiondRegion *region = g_ptr_array_index (self->regions, i);
+
+      g_variant_builder_add (&builder, "{s@a{sv}}", region->name, describe_region (self, region));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+RegiondDevice *
+regiond_device_new (RegiondDaemon            *daemon,
+                    const RegiondDeviceTerms *terms)
+{
+  static const char *const nobody[] = { NULL };
+  RegiondDevice *self = g_object_new (REGIOND_TYPE_DEVICE, NULL);
+  RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
+  RegiondBackendClass *klass = REGIOND_BACKEND_GET_CLASS (terms->backend);
+
+  self->daemon = daemon;
+  self->id = g_strdup (terms->id);
+  self->path = g_strdup_printf (REGIOND_DEVICES_PATH "/%s", terms->id);
+  self->description = g_strdup (terms->description);
+  self->regions = g_ptr_array_ref (terms->regions);
+  self->backend = g_object_ref (terms->backend);
+  self->tenancy = regiond_tenancy_new (&tenancy_events, self, terms->tolerate);
+  self->turns = regiond_turns_new (G_OBJECT (self));
+  self->verifications = regiond_verifications_new ();
+
+  regiond_dbus_device_set_id (device, self->id);
+  regiond_dbus_device_set_backend (device, klass->name);
+  regiond_dbus_device_set_description (device, self->description);
+  regiond_dbus_device_set_address (device, "");
+  regiond_dbus_device_set_driver (device, "");
+  regiond_dbus_device_set_iommu_group (device, -1);
+  regiond_dbus_device_set_group_devices (device, nobody);
+  regiond_dbus_device_set_isolation (device, klass->isolation);
+  regiond_dbus_device_set_reset_methods (device, klass->reset_methods);
+  regiond_dbus_device_set_regions (device, describe_regions (self));
+  publish (self);
+  return self;
+}
+
+void
+regiond_device_export (RegiondDevice *self)
+{
+  g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (self->path);
+
+  g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self));
+  g_dbus_object_manager_server_export (self->daemon->objects, object);
+}
+
+void
+regiond_device_remove (RegiondDevice *self,
+                       RegiondEnd     end)
+{
+  self->gone = TRUE;
+  publish (self);
+  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
+  regiond_tenancy_end_all (self->tenancy, end);
+
+  /* Whoever waits for a turn gets Gone. */
+  regiond_turns_hold (self->turns, FALSE);
+  regiond_verifications_update (self->verifications, self, TRUE);
+  g_dbus_object_manager_server_unexport (self->daemon->objects, self->path);
+}
+
+const char *
+regiond_device_get_id (RegiondDevice *self)
+{
+  return self->id;
+}
+
+const char *
+regiond_device_get_path (RegiondDevice *self)
+{
+  return self->path;
+}
+
+RegiondDaemon *
+regiond_device_get_daemon (RegiondDevice *self)
+{
+  return self->daemon;
+}
+
+RegiondBackend *
+regiond_device_get_backend (RegiondDevice *self)
+{
+  return self->backend;
+}
+
+RegiondTenancy *
+regiond_device_get_tenancy (RegiondDevice *self)
+{
+  return self->tenancy;
+}
+
+RegiondTurns *
+regiond_device_get_turns (RegiondDevice *self)
+{
+  return self->turns;
+}
+
+RegiondRegion *
+regiond_device_find_region (RegiondDevice *self,
+                            const char    *name,
+                            GError       **error)
+{
+  RegiondRegion *region = regiond_region_find (self->regions, name);
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  if (region != NULL)
+    return region;
+
+  for (guint i = 0; i < self->regions->len; i++)
+    g_string_append_printf (names, "%s%s", i > 0 ? ", " : "",
+                            ((RegiondRegion *) g_ptr_array_index (self->regions, i))->name);
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, "Device %s has no region '%.64s'; it has %s", self->id,
+               name, names->str);
+  return NULL;
+}
+
+gboolean
+regiond_device_check_usable (RegiondDevice *self,
+                             GError       **error)
+{
+  if (self->gone)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "Device %s has been removed", self->id);
+      return FALSE;
+    }
+  if (self->failure != NULL)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED,
+                   "Nothing of device %s is handed out until a Reset succeeds: %s", self->id, self->failure->message);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+void
+regiond_device_add_details (RegiondDevice   *self,
+                            RegiondQuestion *question)
+{
+  regiond_question_add (question, "device", self->id);
+  regiond_question_add (question, "backend", REGIOND_BACKEND_GET_CLASS (self->backend)->name);
+  regiond_question_add (question, "description", self->description);
+}
+
+void
+regiond_device_set_resetting (RegiondDevice *self,
+                              gboolean       resetting)
+{
+  self->resetting = resetting;
+  publish (self);
+}
+
+void
+regiond_device_set_failure (RegiondDevice *self,
+                            const GError  *failure)
+{
+  g_clear_error (&self->failure);
+  if (failure != NULL)
+    self->failure = g_error_copy (failure);
+  publish (self);
+}
+
+static gboolean
+handle_open_region (RegiondDBusDevice     *object,
+                    GDBusMethodInvocation *invocation,
+                    GUnixFDList           *fd_list,
+                    const char            *region,
+                    const char            *access,
+                    GVariant              *options)
+{
+  regiond_opening_start (REGIOND_DEVICE (object), invocation, region, access, options);
+  return TRUE;
+}
+
+static gboolean
+handle_reset (RegiondDBusDevice     *object,
+              GDBusMethodInvocation *invocation,
+              GVariant              *options)
+{
+  regiond_reset_start (REGIOND_DEVICE (object), invocation, options);
+  return TRUE;
+}
+
+static gboolean
+handle_verify (RegiondDBusDevice     *object,
+               GDBusMethodInvocation *invocation,
+               GVariant              *options)
+{
+  RegiondDevice *self = REGIOND_DEVICE (object);
+
+  regiond_verifications_start (self->verifications, self, invocation, options);
+  return TRUE;
+}
+
+static void
+regiond_device_iface_init (RegiondDBusDeviceIface *iface)
+{
+  iface->handle_open_region = handle_open_region;
+  iface->handle_reset = handle_reset;
+  iface->handle_verify = handle_verify;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "authority.h"
+#include "backends/backend.h"
+#include "daemon.h"
+#include "regiond-dbus.h"
+#include "tenancy.h"
+#include "turns.h"
+
+/* A device on the bus. It owns its state and is the only one that changes it;
+ * openings, resets and leases are objects of their own that work on it. */
+#define REGIOND_TYPE_DEVICE (regiond_device_get_type ())
+G_DECLARE_FINAL_TYPE (RegiondDevice, regiond_device, REGIOND, DEVICE, RegiondDBusDeviceSkeleton)
+
+typedef struct {
+  const char     *id;
+  const char     *description;
+  gboolean        tolerate; /* Linger=tolerate */
+  GPtrArray      *regions;  /* RegiondRegion */
+  RegiondBackend *backend;
+} RegiondDeviceTerms;
+
+/* Not yet on the bus. */
+RegiondDevice  *regiond_device_new (RegiondDaemon *daemon, const RegiondDeviceTerms *terms);
+
+void            regiond_device_export (RegiondDevice *self);
+
+/* Ends its leases with @end and takes it off the bus; everything that waits
+ * for it gets Gone. */
+void            regiond_device_remove (RegiondDevice *self, RegiondEnd end);
+
+const char     *regiond_device_get_id (RegiondDevice *self);
+const char     *regiond_device_get_path (RegiondDevice *self);
+RegiondDaemon  *regiond_device_get_daemon (RegiondDevice *self);
+RegiondBackend *regiond_device_get_backend (RegiondDevice *self);
+RegiondTenancy *regiond_device_get_tenancy (RegiondDevice *self);
+RegiondTurns   *regiond_device_get_turns (RegiondDevice *self);
+
+/* NotFound lists the regions that there are. */
+RegiondRegion  *regiond_device_find_region (RegiondDevice *self, const char *name, GError **error);
+
+/* Gone after removal, ResetFailed in the state "failed". */
+gboolean        regiond_device_check_usable (RegiondDevice *self, GError **error);
+
+/* Adds what of the polkit vocabulary speaks of the device itself. */
+void            regiond_device_add_details (RegiondDevice *self, RegiondQuestion *question);
+
+/* A turn that attaches, resets or parks is running. */
+void            regiond_device_set_resetting (RegiondDevice *self, gboolean resetting);
+
+/* NULL: the device works again. */
+void            regiond_device_set_failure (RegiondDevice *self, const GError *failure);
+
+/* Parks the device, if nobody has a lease when the turn comes. */
+void            regiond_device_park (RegiondDevice *self);

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lease.h"
+
+#include "daemon.h"
+#include "device.h"
+#include "error.h"
+#include "log.h"
+#include "options.h"
+
+#define LEASE_INTERFACE "org.regiond1.Lease"
+#define REASON_MOST 256
+
+struct _RegiondLease {
+  RegiondDBusLeaseSkeleton parent_instance;
+  char                    *path;
+  RegiondDevice           *device;
+  RegiondClient           *client;
+  RegiondHold             *hold;
+  gboolean                 exclusive;
+  gboolean                 ended;
+  gboolean                 leaked;
+  gint64                   patience;
+  guint                    grace; /* the timer of an announced revocation */
+  char                    *revoke_reason;
+};
+
+static void regiond_lease_iface_init (RegiondDBusLeaseIface *iface);
+
+G_DEFINE_TYPE_WITH_CODE (RegiondLease, regiond_lease, REGIOND_DBUS_TYPE_LEASE_SKELETON,
+                         G_IMPLEMENT_INTERFACE (REGIOND_DBUS_TYPE_LEASE, regiond_lease_iface_init))
+
+static void
+regiond_lease_finalize (GObject *object)
+{
+  RegiondLease *self = REGIOND_LEASE (object);
+
+  g_clear_handle_id (&self->grace, g_source_remove);
+  g_clear_object (&self->hold);
+  g_clear_object (&self->device);
+  g_clear_pointer (&self->client, regiond_client_unref);
+  g_free (self->path);
+  g_free (self->revoke_reason);
+
+  G_OBJECT_CLASS (regiond_lease_parent_class)->finalize (object);
+}
+
+static void
+regiond_lease_class_init (RegiondLeaseClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = regiond_lease_finalize;
+}
+
+static void
+regiond_lease_init (RegiondLease *self)
+{
+}
+
+RegiondLease *
+regiond_lease_new (const RegiondLeaseTerms *terms,
+                   guint64                  number)
+{
+  RegiondLease *self = g_object_new (REGIOND_TYPE_LEASE, NULL);
+  RegiondDBusLease *lease = REGIOND_DBUS_LEASE (self);
+
+  self->path = g_strdup_printf (REGIOND_LEASES_PATH "/%" G_GUINT64_FORMAT, number);
+  self->device = g_object_ref (terms->device);
+  self->client = regiond_client_ref (terms->client);
+  self->hold = g_object_ref (terms->hold);
+  self->exclusive = terms->exclusive;
+
+  regiond_dbus_lease_set_device (lease, regiond_device_get_path (terms->device));
+  regiond_dbus_lease_set_region (lease, terms->region->name);
+  regiond_dbus_lease_set_access (lease, regiond_access_to_string (terms->access));
+  regiond_dbus_lease_set_size (lease, terms->region->size);
+  regiond_dbus_lease_set_owner (lease, regiond_client_get_name (terms->client));
+  regiond_dbus_lease_set_uid (lease, regiond_client_get_uid (terms->client));
+  regiond_dbus_lease_set_pid (lease, regiond_client_get_pid (terms->client));
+  regiond_dbus_lease_set_label (lease, terms->label);
+  regiond_dbus_lease_set_created (lease, g_get_real_time ());
+  regiond_dbus_lease_set_mechanism (lease, regiond_mechanism_to_string (terms->mechanism));
+  regiond_dbus_lease_set_revocation (lease, regiond_revocation_to_string (terms->revocation));
+  regiond_dbus_lease_set_state (lease, regiond_lease_state_to_string (REGIOND_LEASE_ACTIVE));
+
+  regiond_client_add_lease (self->client, self);
+  return self;
+}
+
+void
+regiond_lease_export (RegiondLease *self)
+{
+  g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (self->path);
+
+  g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self));
+  g_dbus_object_manager_server_export (regiond_device_get_daemon (self->device)->objects, object);
+}
+
+void
+regiond_lease_unexport (RegiondLease *self)
+{
+  g_dbus_object_manager_server_unexport (regiond_device_get_daemon (self->device)->objects, self->path);
+}
+
+const char *
+regiond_lease_get_path (RegiondLease *self)
+{
+  return self->path;
+}
+
+RegiondDevice *
+regiond_lease_get_device (RegiondLease *self)
+{
+  return self->device;
+}
+
+RegiondClient *
+regiond_lease_get_client (RegiondLease *self)
+{
+  return self->client;
+}
+
+RegiondHold *
+regiond_lease_get_hold (RegiondLease *self)
+{
+  return self->hold;
+}
+
+gboolean
+regiond_lease_is_exclusive (RegiondLease *self)
+{
+  return self->exclusive;
+}
+
+gboolean
+regiond_lease_has_ended (RegiondLease *self)
+{
+  return self->ended;
+}
+
+gboolean
+regiond_lease_is_leaked (RegiondLease *self)
+{
+  return self->leaked;
+}
+
+void
+regiond_lease_set_leaked (RegiondLease *self)
+{
+  self->leaked = TRUE;
+}
+
+gint64
+regiond_lease_get_patience (RegiondLease *self)
+{
+  return self->patience;
+}
+
+void
+regiond_lease_set_patience (RegiondLease *self,
+                            gint64        until)
+{
+  self->patience = until;
+}
+
+void
+regiond_lease_set_state (RegiondLease     *self,
+                         RegiondLeaseState state)
+{
+  regiond_dbus_lease_set_state (REGIOND_DBUS_LEASE (self), regiond_lease_state_to_string (state));
+}
+
+/* To the owner alone: the generated emitters would tell everybody. */
+static void
+tell_owner (RegiondLease *self,
+            const char   *signal,
+            GVariant     *parameters)
+{
+  g_dbus_connection_emit_signal (regiond_device_get_daemon (self->device)->connection,
+                                 regiond_client_get_name (self->client), self->path, LEASE_INTERFACE, signal,
+                                 parameters, NULL);
+}
+
+static void
+log_event (RegiondLease *self,
+           const char   *event,
+           const char   *reason)
+{
+  RegiondDBusLease *lease = REGIOND_DBUS_LEASE (self);
+  RegiondRecord record = {
+    .event = event,
+    .device = regiond_device_get_id (self->device),
+    .region = regiond_dbus_lease_get_region (lease),
+    .access = regiond_dbus_lease_get_access (lease),
+    .lease = self->path,
+    .owner = regiond_client_get_name (self->client),
+    .uid = regiond_client_get_uid (self->client),
+    .pid = regiond_client_get_pid (self->client),
+    .reason = reason,
+  };
+
+  regiond_log (&record);
+}
+
+void
+regiond_lease_end (RegiondLease *self,
+                   RegiondEnd    end)
+{
+  const char *reason = regiond_end_to_string (end);
+
+  self->ended = TRUE;
+  g_clear_handle_id (&self->grace, g_source_remove);
+  regiond_client_remove_lease (self->client, self);
+  regiond_lease_set_state (self, REGIOND_LEASE_REVOKING);
+
+  if (!regiond_client_is_gone (self->client))
+    tell_owner (self, "Ended", g_variant_new ("(s)", reason));
+  if (end == REGIOND_END_REVOKED && self->revoke_reason != NULL)
+    {
+      g_autofree char *full = g_strdup_printf ("%s: %s", reason, self->revoke_reason);
+
+      log_event (self, "end", full);
+    }
+  else
+    log_event (self, "end", reason);
+}
+
+static gboolean
+check_active (RegiondLease *self,
+              GError      **error)
+{
+  if (!self->ended)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE,
+               "Lease %s has ended already; it is shown for as long as references of it are left", self->path);
+  return FALSE;
+}
+
+static gboolean
+handle_release (RegiondDBusLease      *object,
+                GDBusMethodInvocation *invocation)
+{
+  g_autoptr (RegiondLease) self = g_object_ref (REGIOND_LEASE (object));
+  const char *sender = g_dbus_method_invocation_get_sender (invocation);
+  GError *error = NULL;
+
+  if (!g_str_equal (sender, regiond_client_get_name (self->client)))
+    {
+      g_set_error (&error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                   "Lease %s belongs to %s: only its owner can release it; Revoke is for administrators "
+                   "(polkit action org.regiond1.revoke-lease)",
+                   self->path, regiond_client_get_name (self->client));
+      return regiond_error_return (invocation, error);
+    }
+  if (!check_active (self, &error))
+    return regiond_error_return (invocation, error);
+
+  regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_RELEASED);
+  regiond_dbus_lease_complete_release (object, invocation);
+  return TRUE;
+}
+
+/* One Revoke under way. */
+typedef struct {
+  RegiondLease          *lease;
+  GDBusMethodInvocation *invocation;
+  char                  *reason;
+  guint32                grace;
+} Revocation;
+
+static void
+revocation_free (Revocation *self)
+{
+  g_object_unref (self->lease);
+  g_free (self->reason);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Revocation, revocation_free)
+
+static gboolean
+on_grace_over (gpointer data)
+{
+  RegiondLease *self = data;
+
+  self->grace = 0;
+  regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_REVOKED);
+  return G_SOURCE_REMOVE;
+}
+
+/* A later call may shorten what an earlier one has announced, never lengthen it. */
+static void
+announce_end (RegiondLease *self,
+              Revocation   *revocation)
+{
+  GSource *pending = self->grace != 0 ? g_main_context_find_source_by_id (NULL, self->grace) : NULL;
+  gint64 until = g_get_monotonic_time () + revocation->grace * G_GINT64_CONSTANT (1000);
+
+  if (pending != NULL && g_source_get_ready_time (pending) <= until)
+    return;
+
+  g_clear_handle_id (&self->grace, g_source_remove);
+  self->grace = g_timeout_add (revocation->grace, on_grace_over, self);
+  regiond_lease_set_state (self, REGIOND_LEASE_REVOKING);
+  tell_owner (self, "RevokeRequested", g_variant_new ("(su)", revocation->reason, revocation->grace));
+  log_event (self, "revocation", revocation->reason);
+}
+
+static void
+on_revoke_authorized (GObject      *source,
+                      GAsyncResult *result,
+                      gpointer      data)
+{
+  g_autoptr (Revocation) revocation = data;
+  RegiondLease *self = revocation->lease;
+  RegiondAuthority *authority = regiond_device_get_daemon (self->device)->authority;
+  GError *error = NULL;
+
+  if (!regiond_authority_check_finish (authority, result, &error) || !check_active (self, &error))
+    {
+      regiond_error_return (revocation->invocation, error);
+      return;
+    }
+
+  g_free (self->revoke_reason);
+  self->revoke_reason = g_strdup (revocation->reason);
+  if (revocation->grace > 0)
+    announce_end (self, revocation);
+  else
+    regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_REVOKED);
+  regiond_dbus_lease_complete_revoke (REGIOND_DBUS_LEASE (self), revocation->invocation);
+}
+
+static RegiondQuestion *
+make_revoke_question (RegiondLease          *self,
+                      GDBusMethodInvocation *invocation,
+                      gboolean               interactive)
+{
+  RegiondDBusLease *lease = REGIOND_DBUS_LEASE (self);
+  RegiondQuestion *question;
+
+  question = regiond_question_new ("org.regiond1.revoke-lease", invocation, interactive,
+                                   g_strdup_printf ("revoke lease %s", self->path));
+  regiond_device_add_details (self->device, question);
+  regiond_question_add (question, "region", regiond_dbus_lease_get_region (lease));
+  regiond_question_add (question, "access", regiond_dbus_lease_get_access (lease));
+  regiond_question_add (question, "mechanism", regiond_dbus_lease_get_mechanism (lease));
+  regiond_question_add (question, "revocation", regiond_dbus_lease_get_revocation (lease));
+  regiond_question_add (question, "exclusive", self->exclusive ? "true" : "false");
+  return question;
+}
+
+static gboolean
+handle_revoke (RegiondDBusLease      *object,
+               GDBusMethodInvocation *invocation,
+               const char            *reason,
+               GVariant              *options)
+{
+  RegiondLease *self = REGIOND_LEASE (object);
+  gboolean interactive = FALSE;
+  guint32 grace = 0;
+  const RegiondOption known[] = { { "grace", "u", &grace }, { "interactive", "b", &interactive } };
+  Revocation *revocation;
+  GError *error = NULL;
+
+  if (!regiond_options_read (options, known, G_N_ELEMENTS (known), &error) || !check_active (self, &error))
+    return regiond_error_return (invocation, error);
+  if (!regiond_text_is_printable (reason, REASON_MOST))
+    {
+      g_set_error (&error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "The reason of a revocation has at most %d characters, all printable", REASON_MOST);
+      return regiond_error_return (invocation, error);
+    }
+
+  revocation = g_new (Revocation, 1);
+  *revocation = (Revocation){ g_object_ref (self), invocation, g_strdup (reason), grace };
+  regiond_authority_check (regiond_device_get_daemon (self->device)->authority,
+                           make_revoke_question (self, invocation, interactive), NULL, on_revoke_authorized,
+                           revocation);
+  return TRUE;
+}
+
+static void
+regiond_lease_iface_init (RegiondDBusLeaseIface *iface)
+{
+  iface->handle_release = handle_release;
+  iface->handle_revoke = handle_revoke;
+}

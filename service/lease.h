@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "client.h"
+#include "mechanisms/hold.h"
+#include "region.h"
+#include "regiond-dbus.h"
+#include "terms.h"
+
+/* One client's right to one region in one access mode: the object on the bus.
+ * It knows whose it is and what it holds; when it ends is its device's and
+ * tenancy's business. */
+#define REGIOND_TYPE_LEASE (regiond_lease_get_type ())
+G_DECLARE_FINAL_TYPE (RegiondLease, regiond_lease, REGIOND, LEASE, RegiondDBusLeaseSkeleton)
+
+typedef struct _RegiondDevice RegiondDevice;
+
+/* What a new lease is made of; everything is copied or referenced. */
+typedef struct {
+  RegiondDevice    *device;
+  RegiondRegion    *region;
+  RegiondAccess     access;
+  RegiondMechanism  mechanism;
+  RegiondRevocation revocation;
+  gboolean          exclusive;
+  const char       *label;
+  RegiondClient    *client;
+  RegiondHold      *hold;
+} RegiondLeaseTerms;
+
+/* Not yet on the bus. @number is the last element of its path. */
+RegiondLease   *regiond_lease_new (const RegiondLeaseTerms *terms, guint64 number);
+
+/* Puts it on the bus, takes it off. */
+void            regiond_lease_export (RegiondLease *self);
+void            regiond_lease_unexport (RegiondLease *self);
+
+const char     *regiond_lease_get_path (RegiondLease *self);
+RegiondDevice  *regiond_lease_get_device (RegiondLease *self);
+RegiondClient  *regiond_lease_get_client (RegiondLease *self);
+RegiondHold    *regiond_lease_get_hold (RegiondLease *self);
+gboolean        regiond_lease_is_exclusive (RegiondLease *self);
+
+/* Whether it has ended, and if so whether its leak has superseded others. */
+gboolean        regiond_lease_has_ended (RegiondLease *self);
+gboolean        regiond_lease_is_leaked (RegiondLease *self);
+void            regiond_lease_set_leaked (RegiondLease *self);
+
+/* Until when a reference of an ended lease may still be that of a process that
+ * is dying (monotonic µs); 0: it has had its time. */
+gint64          regiond_lease_get_patience (RegiondLease *self);
+void            regiond_lease_set_patience (RegiondLease *self, gint64 until);
+
+void            regiond_lease_set_state (RegiondLease *self, RegiondLeaseState state);
+
+/* Marks it ended: tells the owner alone, writes the log line, leaves its
+ * client. Nothing is cut by this. */
+void            regiond_lease_end (RegiondLease *self, RegiondEnd end);

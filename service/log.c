@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "log.h"
+
+#define MOST_FIELDS 14
+
+typedef struct {
+  GLogField fields[MOST_FIELDS];
+  gsize     n;
+} Fields;
+
+static void
+add (Fields     *self,
+     const char *key,
+     const char *value)
+{
+  if (value == NULL)
+    return;
+
+  g_assert (self->n < MOST_FIELDS);
+  self->fields[self->n++] = (GLogField){ key, value, -1 };
+}
+
+static void
+append_words (GString    *line,
+              const char *word,
+              const char *value)
+{
+  if (value != NULL && value[0] != '\0')
+    g_string_append_printf (line, " %s%s", word, value);
+}
+
+static char *
+to_line (const RegiondRecord *record)
+{
+  GString *line = g_string_new (record->event);
+
+  append_words (line, "", record->device);
+  if (record->region != NULL)
+    g_string_append_printf (line, ":%s", record->region);
+  append_words (line, "", record->access);
+  append_words (line, "lease ", record->lease);
+  if (record->owner != NULL)
+    g_string_append_printf (line, " of %s (uid %u, pid %u)", record->owner, record->uid, record->pid);
+  if (record->reason != NULL)
+    g_string_append_printf (line, ": %s", record->reason);
+  return g_string_free (line, FALSE);
+}
+
+void
+regiond_log (const RegiondRecord *record)
+{
+  g_autofree char *line = to_line (record);
+  g_autofree char *uid = g_strdup_printf ("%u", record->uid);
+  g_autofree char *pid = g_strdup_printf ("%u", record->pid);
+  Fields fields = { .n = 0 };
+
+  add (&fields, "PRIORITY", "5");
+  add (&fields, "MESSAGE", line);
+  add (&fields, "GLIB_DOMAIN", G_LOG_DOMAIN);
+  add (&fields, "REGIOND_EVENT", record->event);
+  add (&fields, "REGIOND_DEVICE", record->device);
+  add (&fields, "REGIOND_REGION", record->region);
+  add (&fields, "REGIOND_ACCESS", record->access);
+  add (&fields, "REGIOND_LEASE", record->lease);
+  add (&fields, "REGIOND_OWNER", record->owner);
+  add (&fields, "REGIOND_UID", record->owner != NULL ? uid : NULL);
+  add (&fields, "REGIOND_PID", record->owner != NULL ? pid : NULL);
+  add (&fields, "REGIOND_REASON", record->reason);
+  g_log_structured_array (G_LOG_LEVEL_MESSAGE, fields.fields, fields.n);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* What the journal keeps of one grant, refusal, end or reset: a line for
+ * people, and the fields REGIOND_EVENT, REGIOND_DEVICE, … for queries. What is
+ * NULL is left out; uid and pid count where there is an owner. */
+typedef struct {
+  const char *event;  /* "grant", "refusal", "revocation", "end", "retirement", "reset", "device" */
+  const char *device;
+  const char *region;
+  const char *access;
+  const char *lease;  /* object path */
+  const char *owner;  /* unique bus name */
+  guint32     uid;
+  guint32     pid;
+  const char *reason;
+} RegiondRecord;
+
+void regiond_log (const RegiondRecord *record);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "opening.h"
+
+#include "error.h"
+#include "log.h"
+#include "options.h"
+
+#include <gio/gunixfdlist.h>
+#include <unistd.h>
+
+#define LABEL_MOST 64
+
+typedef struct {
+  RegiondDevice         *device;
+  GDBusMethodInvocation *invocation;
+  RegiondClient         *client;
+  RegiondRegion         *region; /* the device's */
+  RegiondAccess          access;
+  RegiondMechanism       mechanism;
+  RegiondRevocation      revocation;
+  gboolean               exclusive;
+  gboolean               interactive;
+  char                  *label;
+  guint                  waiting_for; /* answers: who it is, and may he */
+  GError                *error;       /* the first thing in the way */
+  RegiondHold           *hold;
+  int                    fd;
+} Opening;
+
+static void
+opening_free (Opening *self)
+{
+  if (self->fd >= 0)
+    close (self->fd);
+  g_clear_object (&self->hold);
+  g_clear_error (&self->error);
+  g_clear_pointer (&self->client, regiond_client_unref);
+  g_free (self->label);
+  g_object_unref (self->device);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Opening, opening_free)
+
+/* The caller's own values are cut to a length that a message can bear. */
+static gboolean
+read_revocation (Opening    *self,
+                 const char *least,
+                 GError    **error)
+{
+  RegiondRevocation demanded = REGIOND_REVOCATION_ON_CLOSE;
+
+  if (least != NULL && !regiond_revocation_parse (least, &demanded))
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "'%.64s' is no revocation; there are 'immediate', 'detached' and 'on-close'", least);
+      return FALSE;
+    }
+  if (demanded > self->revocation)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                   "Revocation '%s' is demanded, and region %s of device %s with access %s has '%s'; ask for less", least,
+                   self->region->name, regiond_device_get_id (self->device), regiond_access_to_string (self->access),
+                   regiond_revocation_to_string (self->revocation));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+read_region (Opening    *self,
+             const char *region,
+             const char *access,
+             GError    **error)
+{
+  RegiondBackend *backend = regiond_device_get_backend (self->device);
+
+  if ((self->region = regiond_device_find_region (self->device, region, error)) == NULL)
+    return FALSE;
+  if (!regiond_access_parse (access, &self->access))
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "'%.64s' is no access; there are 'r', 'w', 'rw', 'rm' and 'rwm'", access);
+      return FALSE;
+    }
+
+  self->mechanism = regiond_backend_find_mechanism (backend, self->region, self->access);
+  if (self->mechanism == REGIOND_MECHANISM_NONE)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                   "Region %s of device %s cannot be had with access '%s' in this version; ask for 'rm' or 'rwm'",
+                   region, regiond_device_get_id (self->device), access);
+      return FALSE;
+    }
+
+  self->revocation = regiond_backend_get_revocation (backend, self->mechanism);
+  return TRUE;
+}
+
+static gboolean
+read_options (Opening  *self,
+              GVariant *options,
+              GError  **error)
+{
+  const char *label = "", *revocation = NULL;
+  guint64 offset = 0, length = G_MAXUINT64;
+  const RegiondOption known[] = {
+    { "exclusive", "b", &self->exclusive }, { "interactive", "b", &self->interactive },
+    { "label", "s", &label },               { "length", "t", &length },
+    { "offset", "t", &offset },             { "revocation", "s", &revocation },
+  };
+
+  if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error))
+    return FALSE;
+  if (offset != 0 || length != G_MAXUINT64)
+    {
+      g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                           "A sub-range ('offset', 'length') cannot be had in this version; open the whole region");
+      return FALSE;
+    }
+  if (!regiond_text_is_printable (label, LABEL_MOST))
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "The option 'label' has at most %d characters, all printable", LABEL_MOST);
+      return FALSE;
+    }
+
+  self->label = g_strdup (label);
+  return read_revocation (self, revocation, error);
+}
+
+static void
+log_event (Opening    *self,
+           const char *event,
+           const char *lease,
+           const char *reason)
+{
+  RegiondRecord record = {
+    .event = event,
+    .device = regiond_device_get_id (self->device),
+    .region = self->region->name,
+    .access = regiond_access_to_string (self->access),
+    .lease = lease,
+    .owner = regiond_client_get_name (self->client),
+    .uid = regiond_client_get_uid (self->client),
+    .pid = regiond_client_get_pid (self->client),
+    .reason = reason,
+  };
+
+  regiond_log (&record);
+}
+
+/* Takes both. */
+static void
+refuse (Opening *opening,
+        GError  *error)
+{
+  g_autoptr (Opening) self = opening;
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_clear_error (&error);
+      error = g_error_new (REGIOND_ERROR, REGIOND_ERROR_GONE, "The caller has left the bus");
+    }
+  log_event (self, "refusal", NULL, error->message);
+  regiond_error_return (self->invocation, error);
+}
+
+/* What has to be true after every wait. */
+static gboolean
+check_again (Opening *self,
+             GError **error)
+{
+  if (g_cancellable_set_error_if_cancelled (regiond_client_get_gone (self->client), error))
+    return FALSE;
+
+  return regiond_device_check_usable (self->device, error) &&
+         regiond_tenancy_admits (regiond_device_get_tenancy (self->device), self->client, self->exclusive,
+                                 regiond_device_get_id (self->device), error);
+}
+
+static gboolean
+begin (gpointer data)
+{
+  Opening *self = data;
+  GError *error = NULL;
+
+  if (!check_again (self, &error))
+    {
+      refuse (self, error);
+      return FALSE;
+    }
+
+  if (regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) == 0)
+    regiond_device_set_resetting (self->device, TRUE);
+  return TRUE;
+}
+
+static void
+work (gpointer data)
+{
+  Opening *self = data;
+  RegiondBackend *backend = regiond_device_get_backend (self->device);
+
+  if (regiond_backend_attach (backend, regiond_client_get_gone (self->client), &self->error))
+    self->hold = regiond_backend_open_region (backend, self->region, self->access, &self->fd, &self->error);
+}
+
+static RegiondLease *
+make_lease (Opening *self,
+            GError **error)
+{
+  RegiondLeaseTerms terms = {
+    .device = self->device,
+    .region = self->region,
+    .access = self->access,
+    .mechanism = self->mechanism,
+    .revocation = self->revocation,
+    .exclusive = self->exclusive,
+    .label = self->label,
+    .client = self->client,
+    .hold = self->hold,
+  };
+  RegiondDaemon *daemon = regiond_device_get_daemon (self->device);
+  g_autoptr (RegiondLease) lease = regiond_lease_new (&terms, daemon->next_lease++);
+
+  if (!regiond_tenancy_add (regiond_device_get_tenancy (self->device), lease, error))
+    {
+      regiond_client_remove_lease (self->client, lease);
+      return NULL;
+    }
+  return g_steal_pointer (&lease);
+}
+
+/* FALSE with an error when there is no lease to answer with. */
+static gboolean
+grant (Opening *self,
+       GError **error)
+{
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (RegiondLease) lease = NULL;
+  int index;
+
+  if (!check_again (self, error))
+    return FALSE;
+  if ((index = g_unix_fd_list_append (fds, self->fd, error)) < 0)
+    return FALSE;
+
+  close (self->fd);
+  self->fd = -1;
+  if ((lease = make_lease (self, error)) == NULL)
+    return FALSE;
+
+  regiond_dbus_device_complete_open_region (REGIOND_DBUS_DEVICE (self->device), self->invocation, fds,
+                                            g_variant_new_handle (index), regiond_lease_get_path (lease));
+  log_event (self, "grant", regiond_lease_get_path (lease), NULL);
+  return TRUE;
+}
+
+static void done (gpointer data);
+
+static const RegiondTurn turn = { begin, work, done };
+
+/* What was lent is retired meanwhile, so nobody must be given it. */
+static void
+try_again (Opening *self)
+{
+  g_clear_object (&self->hold);
+  close (self->fd);
+  self->fd = -1;
+  regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
+}
+
+static void
+done (gpointer data)
+{
+  Opening *self = data;
+  g_autoptr (RegiondDevice) device = g_object_ref (self->device);
+  GError *error = g_steal_pointer (&self->error);
+
+  if (error == NULL && regiond_hold_is_cut (self->hold))
+    try_again (self);
+  else if (error == NULL && grant (self, &error))
+    opening_free (self);
+  else
+    refuse (self, error);
+
+  regiond_device_set_resetting (device, FALSE);
+  if (regiond_tenancy_count_active (regiond_device_get_tenancy (device)) == 0)
+    regiond_device_park (device);
+}
+
+/* Who it is and whether he may are asked at once: one wait, not two. */
+static void
+take_answer (Opening *self,
+             GError  *error)
+{
+  if (self->error == NULL)
+    self->error = error;
+  else
+    g_clear_error (&error);
+
+  if (--self->waiting_for > 0)
+    return;
+
+  if (self->error != NULL)
+    refuse (self, g_steal_pointer (&self->error));
+  else
+    regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
+}
+
+static void
+on_identified (GObject      *source,
+               GAsyncResult *result,
+               gpointer      data)
+{
+  Opening *self = data;
+  GError *error = NULL;
+
+  regiond_client_identify_finish (self->client, result, &error);
+  take_answer (self, error);
+}
+
+static void
+on_authorized (GObject      *source,
+               GAsyncResult *result,
+               gpointer      data)
+{
+  Opening *self = data;
+  GError *error = NULL;
+
+  regiond_authority_check_finish (regiond_device_get_daemon (self->device)->authority, result, &error);
+  take_answer (self, error);
+}
+
+static RegiondQuestion *
+make_question (Opening *self)
+{
+  const char *access = regiond_access_to_string (self->access);
+  g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, self->region->size);
+  RegiondQuestion *question;
+
+  question = regiond_question_new (
+      self->access & REGIOND_ACCESS_WRITE ? "org.regiond1.write-region" : "org.regiond1.read-region", self->invocation,
+      self->interactive,
+      g_strdup_printf ("open region %s of device %s with access '%s'", self->region->name,
+                       regiond_device_get_id (self->device), access));
+  regiond_device_add_details (self->device, question);
+  regiond_question_add (question, "region", self->region->name);
+  regiond_question_add (question, "region_kind", self->region->kind);
+  regiond_question_add (question, "access", access);
+  regiond_question_add (question, "offset", "0");
+  regiond_question_add (question, "length", length);
+  regiond_question_add (question, "exclusive", self->exclusive ? "true" : "false");
+  regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));
+  regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
+  regiond_question_add (question, "label", self->label);
+  regiond_question_add (question, "proof", "");
+  return question;
+}
+
+void
+regiond_opening_start (RegiondDevice         *device,
+                       GDBusMethodInvocation *invocation,
+                       const char            *region,
+                       const char            *access,
+                       GVariant              *options)
+{
+  Opening *self = g_new0 (Opening, 1);
+  RegiondDaemon *daemon = regiond_device_get_daemon (device);
+  GError *error = NULL;
+
+  self->device = g_object_ref (device);
+  self->invocation = invocation;
+  self->fd = -1;
+  self->client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
+
+  if (!read_region (self, region, access, &error) || !read_options (self, options, &error))
+    {
+      opening_free (self);
+      regiond_error_return (invocation, error);
+      return;
+    }
+  if (!check_again (self, &error))
+    {
+      refuse (self, error);
+      return;
+    }
+
+  self->waiting_for = 2;
+  regiond_client_identify (self->client, on_identified, self);
+  regiond_authority_check (daemon->authority, make_question (self), regiond_client_get_gone (self->client),
+                           on_authorized, self);
+}

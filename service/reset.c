@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "reset.h"
+
+#include "error.h"
+#include "log.h"
+#include "options.h"
+
+typedef struct {
+  RegiondDevice         *device;
+  GDBusMethodInvocation *invocation;
+  char                  *sender;
+  gboolean               leased;
+  GError                *error;
+} Reset;
+
+static void
+reset_free (Reset *self)
+{
+  g_clear_error (&self->error);
+  g_object_unref (self->device);
+  g_free (self->sender);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Reset, reset_free)
+
+/* Takes both; a NULL @error is success. */
+static void
+answer (Reset  *reset,
+        GError *error)
+{
+  g_autoptr (Reset) self = reset;
+  RegiondRecord record = {
+    .event = "reset",
+    .device = regiond_device_get_id (self->device),
+    .reason = error != NULL ? error->message : self->sender,
+  };
+
+  regiond_log (&record);
+  if (error != NULL)
+    regiond_error_return (self->invocation, error);
+  else
+    regiond_dbus_device_complete_reset (REGIOND_DBUS_DEVICE (self->device), self->invocation);
+}
+
+/* A failed device is what Reset is there to mend. */
+static gboolean
+check (Reset   *self,
+       GError **error)
+{
+  g_autoptr (GError) unusable = NULL;
+
+  if (!regiond_device_check_usable (self->device, &unusable) &&
+      !g_error_matches (unusable, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED))
+    {
+      g_propagate_error (error, g_steal_pointer (&unusable));
+      return FALSE;
+    }
+  if (regiond_tenancy_has_others (regiond_device_get_tenancy (self->device), self->sender))
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+                   "Device %s cannot be reset while somebody else has a lease on it; see its Leases, and revoke them "
+                   "or wait", regiond_device_get_id (self->device));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+begin (gpointer data)
+{
+  Reset *self = data;
+  GError *error = NULL;
+
+  if (!check (self, &error))
+    {
+      answer (self, error);
+      return FALSE;
+    }
+
+  self->leased = regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) > 0;
+  regiond_device_set_resetting (self->device, TRUE);
+  return TRUE;
+}
+
+static void
+work (gpointer data)
+{
+  Reset *self = data;
+
+  regiond_backend_reset (regiond_device_get_backend (self->device), self->leased, &self->error);
+}
+
+static void
+done (gpointer data)
+{
+  Reset *self = data;
+  g_autoptr (RegiondDevice) device = g_object_ref (self->device);
+  GError *error = NULL;
+
+  regiond_device_set_failure (device, self->error);
+  if (self->error != NULL)
+    g_set_error (&error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED,
+                 "Device %s could not be reset, and nothing of it is handed out until a Reset succeeds: %s",
+                 regiond_device_get_id (device), self->error->message);
+
+  answer (self, error);
+  regiond_device_set_resetting (device, FALSE);
+}
+
+static const RegiondTurn turn = { begin, work, done };
+
+static void
+on_authorized (GObject      *source,
+               GAsyncResult *result,
+               gpointer      data)
+{
+  Reset *self = data;
+  GError *error = NULL;
+
+  if (regiond_authority_check_finish (regiond_device_get_daemon (self->device)->authority, result, &error))
+    regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
+  else
+    answer (self, error);
+}
+
+static RegiondQuestion *
+make_question (Reset   *self,
+               gboolean interactive)
+{
+  RegiondQuestion *question;
+
+  question = regiond_question_new ("org.regiond1.reset-device", self->invocation, interactive,
+                                   g_strdup_printf ("reset device %s", regiond_device_get_id (self->device)));
+  regiond_device_add_details (self->device, question);
+  return question;
+}
+
+void
+regiond_reset_start (RegiondDevice         *device,
+                     GDBusMethodInvocation *invocation,
+                     GVariant              *options)
+{
+  Reset *self;
+  gboolean interactive = FALSE;
+  const RegiondOption known[] = { { "interactive", "b", &interactive } };
+  GError *error = NULL;
+
+  if (!regiond_options_read (options, known, G_N_ELEMENTS (known), &error))
+    {
+      regiond_error_return (invocation, error);
+      return;
+    }
+
+  self = g_new0 (Reset, 1);
+  self->device = g_object_ref (device);
+  self->invocation = invocation;
+  self->sender = g_strdup (g_dbus_method_invocation_get_sender (invocation));
+
+  if (!check (self, &error))
+    answer (self, error);
+  else if (g_str_equal (regiond_tenancy_get_exclusive (regiond_device_get_tenancy (device)), self->sender))
+    regiond_turns_push (regiond_device_get_turns (device), &turn, self);
+  else
+    regiond_authority_check (regiond_device_get_daemon (device)->authority, make_question (self, interactive), NULL,
+                             on_authorized, self);
+}

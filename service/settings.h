@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* One memory device: a file in devices.d, or the arguments of AddMemoryDevice. */
+typedef struct {
+  char      *id;
+  char      *description;
+  gboolean   persist;
+  gboolean   tolerate; /* Linger=tolerate */
+  GPtrArray *regions;  /* RegiondRegion */
+} RegiondDeviceSettings;
+
+RegiondDeviceSettings *regiond_device_settings_new (const char *id);
+void                   regiond_device_settings_free (RegiondDeviceSettings *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDeviceSettings, regiond_device_settings_free)
+
+/* regiond.conf and devices.d; docs/regiond.conf.5 says what stands in them. */
+typedef struct {
+  guint64    max_memory;     /* bytes */
+  guint      timeout;        /* ms */
+  guint      prompt_timeout; /* ms */
+  GPtrArray *devices;        /* RegiondDeviceSettings, by id */
+} RegiondSettings;
+
+/* Reads the NULL-terminated directories; a file of an earlier one masks the
+ * file of the same name in a later one. Directories that are not there are
+ * passed over. An error in regiond.conf is returned; one in a device's file is
+ * a warning that leaves the device out. */
+RegiondSettings *regiond_settings_load (const char *const *directories, GError **error);
+void             regiond_settings_free (RegiondSettings *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondSettings, regiond_settings_free)

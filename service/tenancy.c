@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tenancy.h"
+
+#include "error.h"
+
+/* What a dying process is allowed until its references must be gone. */
+#define PATIENCE_US (250 * 1000)
+
+/* After a sign that a reference may have gone, its witness is some 10 to 50 ms
+ * late: look again, at growing intervals, for so long. */
+#define LOOK_FOR_US (2 * G_USEC_PER_SEC)
+#define FIRST_LOOK_MS 2
+#define LAST_LOOK_MS 32
+
+struct _RegiondTenancy {
+  const RegiondTenancyEvents *events;
+  gpointer                    owner;
+  gboolean                    tolerate;
+  GHashTable                 *active; /* a set of RegiondLease */
+  GHashTable                 *ended;  /* a set of RegiondLease whose references are not proved gone */
+  guint                       timer;
+  guint                       interval; /* ms */
+  gint64                      look_until;
+};
+
+RegiondTenancy *
+regiond_tenancy_new (const RegiondTenancyEvents *events,
+                     gpointer                    owner,
+                     gboolean                    tolerate)
+{
+  RegiondTenancy *self = g_new0 (RegiondTenancy, 1);
+
+  self->events = events;
+  self->owner = owner;
+  self->tolerate = tolerate;
+  self->active = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+  self->ended = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+  return self;
+}
+
+void
+regiond_tenancy_free (RegiondTenancy *self)
+{
+  g_clear_handle_id (&self->timer, g_source_remove);
+  g_hash_table_unref (self->active);
+  g_hash_table_unref (self->ended);
+  g_free (self);
+}
+
+/* A copy: what is done to a lease may change the sets. */
+static GPtrArray *
+copy_set (GHashTable *set)
+{
+  GPtrArray *leases = g_ptr_array_new_full (g_hash_table_size (set), g_object_unref);
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, set);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    g_ptr_array_add (leases, g_object_ref (lease));
+  return leases;
+}
+
+static gboolean
+is_patient (RegiondLease *lease)
+{
+  return regiond_lease_get_patience (lease) > g_get_monotonic_time ();
+}
+
+/* Shared with others and not yet told whose: nobody is let in meanwhile. */
+static gboolean
+is_unsettled (RegiondTenancy *self)
+{
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, self->ended);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    {
+      if (!self->tolerate && is_patient (lease) && !regiond_hold_is_cut (regiond_lease_get_hold (lease)))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+static void
+announce (RegiondTenancy *self)
+{
+  self->events->changed (self->owner);
+  self->events->unsettled (self->owner, is_unsettled (self));
+}
+
+static void
+forget (RegiondTenancy *self,
+        RegiondLease   *lease)
+{
+  regiond_lease_unexport (lease);
+  g_hash_table_remove (self->ended, lease);
+}
+
+/* Those who share what @lease holds. */
+static GPtrArray *
+find_sharers (RegiondTenancy *self,
+              RegiondLease   *lease)
+{
+  GPtrArray *sharers = g_ptr_array_new_with_free_func (g_object_unref);
+  GHashTableIter iter;
+  gpointer other;
+
+  g_hash_table_iter_init (&iter, self->active);
+  while (g_hash_table_iter_next (&iter, &other, NULL))
+    {
+      if (regiond_hold_shares_fate (regiond_lease_get_hold (lease), regiond_lease_get_hold (other)))
+        g_ptr_array_add (sharers, g_object_ref (other));
+    }
+
+  return sharers;
+}
+
+static void look_soon (RegiondTenancy *self);
+
+/* Takes the access away from a lease that has ended, and from whoever shares
+ * it; unless the administrator wants those left alone. */
+static void
+cut (RegiondTenancy *self,
+     RegiondLease   *lease)
+{
+  RegiondHold *hold = regiond_lease_get_hold (lease);
+  g_autoptr (GPtrArray) sharers = NULL;
+
+  if (regiond_hold_is_cut (hold))
+    return;
+
+  sharers = find_sharers (self, lease);
+  if (sharers->len > 0 && self->tolerate)
+    return;
+
+  regiond_hold_cut (hold);
+  if (sharers->len > 0)
+    regiond_lease_set_leaked (lease);
+  for (guint i = 0; i < sharers->len; i++)
+    regiond_tenancy_end (self, g_ptr_array_index (sharers, i), REGIOND_END_SUPERSEDED);
+}
+
+/* Somebody who died or said that he is done gets a moment for his references
+ * to go. That costs the others nothing; if there are none, no moment is needed
+ * to keep the region from ever being lent again. */
+static gboolean
+deserves_patience (RegiondTenancy *self,
+                   RegiondLease   *lease,
+                   RegiondEnd      end)
+{
+  g_autoptr (GPtrArray) sharers = NULL;
+
+  if (end != REGIOND_END_DISCONNECTED && end != REGIOND_END_RELEASED)
+    return FALSE;
+
+  sharers = find_sharers (self, lease);
+  return sharers->len > 0;
+}
+
+void
+regiond_tenancy_end (RegiondTenancy *self,
+                     RegiondLease   *ending,
+                     RegiondEnd      end)
+{
+  g_autoptr (RegiondLease) lease = g_object_ref (ending);
+
+  if (!g_hash_table_remove (self->active, lease))
+    return;
+
+  regiond_lease_end (lease, end);
+  if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
+    regiond_lease_unexport (lease);
+  else
+    {
+      g_hash_table_add (self->ended, g_object_ref (lease));
+      regiond_lease_set_patience (lease, g_get_monotonic_time () + PATIENCE_US);
+      if (!deserves_patience (self, lease, end))
+        cut (self, lease);
+      look_soon (self);
+    }
+
+  if (g_hash_table_size (self->active) == 0)
+    self->events->emptied (self->owner);
+  announce (self);
+}
+
+void
+regiond_tenancy_end_all (RegiondTenancy *self,
+                         RegiondEnd      end)
+{
+  g_autoptr (GPtrArray) leases = copy_set (self->active);
+
+  for (guint i = 0; i < leases->len; i++)
+    regiond_tenancy_end (self, g_ptr_array_index (leases, i), end);
+}
+
+/* The patience with this one is over: it is live or leaked. */
+static void
+lose_patience (RegiondTenancy *self,
+               RegiondLease   *lease)
+{
+  regiond_lease_set_patience (lease, 0);
+  regiond_lease_set_state (lease, REGIOND_LEASE_LINGERING);
+  cut (self, lease);
+}
+
+static void
+look_at_ended (RegiondTenancy *self)
+{
+  g_autoptr (GPtrArray) leases = copy_set (self->ended);
+
+  for (guint i = 0; i < leases->len; i++)
+    {
+      RegiondLease *lease = g_ptr_array_index (leases, i);
+
+      if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
+        forget (self, lease);
+      else if (regiond_lease_get_patience (lease) != 0 && !is_patient (lease))
+        lose_patience (self, lease);
+    }
+}
+
+static void
+look_at_active (RegiondTenancy *self)
+{
+  g_autoptr (GPtrArray) leases = copy_set (self->active);
+
+  for (guint i = 0; i < leases->len; i++)
+    {
+      RegiondLease *lease = g_ptr_array_index (leases, i);
+
+      if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
+        regiond_tenancy_end (self, lease, REGIOND_END_RELEASED);
+    }
+}
+
+void
+regiond_tenancy_look (RegiondTenancy *self)
+{
+  look_at_ended (self);
+  look_at_active (self);
+  announce (self);
+}
+
+static gboolean
+on_look (gpointer data)
+{
+  RegiondTenancy *self = data;
+
+  self->timer = 0;
+  regiond_tenancy_look (self);
+
+  /* Looking may have set the timer again. */
+  if (self->timer == 0 && g_get_monotonic_time () < self->look_until)
+    {
+      self->interval = MIN (self->interval * 2, LAST_LOOK_MS);
+      self->timer = g_timeout_add (self->interval, on_look, self);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static void
+look_soon (RegiondTenancy *self)
+{
+  self->look_until = g_get_monotonic_time () + LOOK_FOR_US;
+
+  /* Not put off by one sign after the other. */
+  if (self->timer != 0 && self->interval == FIRST_LOOK_MS)
+    return;
+
+  self->interval = FIRST_LOOK_MS;
+  g_clear_handle_id (&self->timer, g_source_remove);
+  self->timer = g_timeout_add (self->interval, on_look, self);
+}
+
+/* The kernel says that somebody closed something: a sign, never a proof. */
+static void
+on_stirred (gpointer data)
+{
+  RegiondTenancy *self = data;
+
+  look_soon (self);
+}
+
+static const char *
+get_owner_name (RegiondLease *lease)
+{
+  return regiond_client_get_name (regiond_lease_get_client (lease));
+}
+
+static RegiondLease *
+find_other (GHashTable *set,
+            const char *name,
+            gboolean    exclusive_only)
+{
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, set);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    {
+      if (!g_str_equal (get_owner_name (lease), name) && (!exclusive_only || regiond_lease_is_exclusive (lease)))
+        return lease;
+    }
+
+  return NULL;
+}
+
+static RegiondLease *
+find_leak_of (RegiondTenancy *self,
+              guint32         uid)
+{
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, self->ended);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    {
+      if (regiond_lease_is_leaked (lease) && regiond_client_get_uid (regiond_lease_get_client (lease)) == uid)
+        return lease;
+    }
+
+  return NULL;
+}
+
+static gboolean
+refuse (const char   *device,
+        RegiondLease *other,
+        int           code,
+        const char   *why,
+        GError      **error)
+{
+  RegiondClient *client = regiond_lease_get_client (other);
+
+  g_set_error (error, REGIOND_ERROR, code, "Device %s cannot be opened: lease %s of %s (uid %u, pid %u) %s", device,
+               regiond_lease_get_path (other), regiond_client_get_name (client), regiond_client_get_uid (client),
+               regiond_client_get_pid (client), why);
+  return FALSE;
+}
+
+gboolean
+regiond_tenancy_admits (RegiondTenancy *self,
+                        RegiondClient  *client,
+                        gboolean        exclusive,
+                        const char     *device,
+                        GError        **error)
+{
+  const char *name = regiond_client_get_name (client);
+  RegiondLease *other;
+
+  if ((other = find_other (self->active, name, TRUE)) != NULL)
+    return refuse (device, other, REGIOND_ERROR_BUSY, "has it exclusively; wait until it ends", error);
+  if (exclusive && (other = find_other (self->active, name, FALSE)) != NULL)
+    return refuse (device, other, REGIOND_ERROR_BUSY,
+                   "is on it, and it is asked for exclusively; wait until it ends, or ask without 'exclusive'", error);
+  if (exclusive && (other = find_other (self->ended, name, FALSE)) != NULL)
+    return refuse (device, other, REGIOND_ERROR_LINGERING,
+                   "has ended, but references of it are left, and the device is asked for exclusively; "
+                   "end whoever holds them, and wait with Verify", error);
+  if ((other = find_leak_of (self, regiond_client_get_uid (client))) != NULL)
+    return refuse (device, other, REGIOND_ERROR_LINGERING,
+                   "has ended, but references of it are left that cost others their leases; "
+                   "the same user gets nothing of this device until they are gone", error);
+  return TRUE;
+}
+
+gboolean
+regiond_tenancy_add (RegiondTenancy *self,
+                     RegiondLease   *lease,
+                     GError        **error)
+{
+  if (!regiond_hold_listen (regiond_lease_get_hold (lease), on_stirred, self, error))
+    return FALSE;
+
+  g_hash_table_add (self->active, g_object_ref (lease));
+  regiond_lease_export (lease);
+  announce (self);
+  return TRUE;
+}
+
+gboolean
+regiond_tenancy_has_others (RegiondTenancy *self,
+                            const char     *name)
+{
+  return find_other (self->active, name, FALSE) != NULL;
+}
+
+guint
+regiond_tenancy_count_active (RegiondTenancy *self)
+{
+  return g_hash_table_size (self->active);
+}
+
+guint
+regiond_tenancy_count_lingering (RegiondTenancy *self)
+{
+  return g_hash_table_size (self->ended);
+}
+
+gboolean
+regiond_tenancy_is_draining (RegiondTenancy *self)
+{
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, self->ended);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    {
+      if (is_patient (lease))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+const char *
+regiond_tenancy_get_exclusive (RegiondTenancy *self)
+{
+  RegiondLease *lease = find_other (self->active, "", TRUE);
+
+  return lease != NULL ? get_owner_name (lease) : "";
+}
+
+static int
+compare_paths (gconstpointer a,
+               gconstpointer b)
+{
+  const char *left = *(const char *const *) a, *right = *(const char *const *) b;
+  gsize length = strlen (left), other = strlen (right);
+
+  /* The paths differ in a number at their end. */
+  return length != other ? (length < other ? -1 : 1) : strcmp (left, right);
+}
+
+static char **
+list (GHashTable *set)
+{
+  GPtrArray *paths = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, set);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    g_ptr_array_add (paths, g_strdup (regiond_lease_get_path (lease)));
+  g_ptr_array_sort (paths, compare_paths);
+  g_ptr_array_add (paths, NULL);
+  return (char **) g_ptr_array_free (paths, FALSE);
+}
+
+char **
+regiond_tenancy_list_active (RegiondTenancy *self)
+{
+  return list (self->active);
+}
+
+char **
+regiond_tenancy_list_ended (RegiondTenancy *self)
+{
+  return list (self->ended);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "lease.h"
+
+/* The leases on one device: who may come in beside whom, how each one ends,
+ * and what ended ones have left behind. Here stands design rule 3, look first,
+ * cut only what is live or leaked, and rule 10, what becomes of those who
+ * share. Main thread only. */
+typedef struct _RegiondTenancy RegiondTenancy;
+
+typedef struct {
+  void (*emptied) (gpointer owner);                   /* the last active lease has ended */
+  void (*changed) (gpointer owner);                   /* any number below */
+  void (*unsettled) (gpointer owner, gboolean wait);  /* nobody can be let in until it is settled whose a reference is */
+} RegiondTenancyEvents;
+
+/* @tolerate: leaked references leave the others alone (Linger=tolerate). */
+RegiondTenancy *regiond_tenancy_new (const RegiondTenancyEvents *events, gpointer owner, gboolean tolerate);
+void            regiond_tenancy_free (RegiondTenancy *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondTenancy, regiond_tenancy_free)
+
+/* Whether @client could get a lease now. Busy names who has the device;
+ * Lingering says whose references are left, and what to do. */
+gboolean        regiond_tenancy_admits (RegiondTenancy *self, RegiondClient *client, gboolean exclusive,
+                                        const char *device, GError **error);
+
+/* Takes in a lease and puts it on the bus. LimitExceeded or Failed when its
+ * references cannot be watched; then nothing is taken in. */
+gboolean        regiond_tenancy_add (RegiondTenancy *self, RegiondLease *lease, GError **error);
+
+/* Ends an active lease, and whatever has to end with it. An ended one is left
+ * as it is. */
+void            regiond_tenancy_end (RegiondTenancy *self, RegiondLease *lease, RegiondEnd end);
+void            regiond_tenancy_end_all (RegiondTenancy *self, RegiondEnd end);
+
+/* Looks now which references are gone. */
+void            regiond_tenancy_look (RegiondTenancy *self);
+
+/* Whether anybody but the bus name has an active lease. */
+gboolean        regiond_tenancy_has_others (RegiondTenancy *self, const char *name);
+
+guint           regiond_tenancy_count_active (RegiondTenancy *self);
+guint           regiond_tenancy_count_lingering (RegiondTenancy *self);
+
+/* Whether a reference of an ended lease may still be that of a dying process. */
+gboolean        regiond_tenancy_is_draining (RegiondTenancy *self);
+
+/* The unique name that has the device for itself, or "". */
+const char     *regiond_tenancy_get_exclusive (RegiondTenancy *self);
+
+/* Object paths, NULL-terminated, in the order of opening. */
+char          **regiond_tenancy_list_active (RegiondTenancy *self);
+char          **regiond_tenancy_list_ended (RegiondTenancy *self);

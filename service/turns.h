@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* What is done to a device one after the other, and off the main thread where
+ * it may block: opening, resetting, parking. */
+typedef struct _RegiondTurns RegiondTurns;
+
+typedef struct {
+  /* On the main thread, when the turn has come: FALSE when there is nothing
+   * to do any more; it has then finished with its data. */
+  gboolean (*begin) (gpointer data);
+  /* On a worker thread; may block. */
+  void (*work) (gpointer data);
+  /* On the main thread again. It finishes with its data. */
+  void (*done) (gpointer data);
+} RegiondTurn;
+
+/* @owner has the turns and is kept alive while one runs or waits. */
+RegiondTurns *regiond_turns_new (GObject *owner);
+
+/* Only when no turn is running or waiting. */
+void          regiond_turns_free (RegiondTurns *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondTurns, regiond_turns_free)
+
+/* Queues a turn; it may begin before this returns. */
+void          regiond_turns_push (RegiondTurns *self, const RegiondTurn *turn, gpointer data);
+
+/* While on hold no turn begins; one that has begun goes on. */
+void          regiond_turns_hold (RegiondTurns *self, gboolean hold);

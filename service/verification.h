@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "device.h"
+
+/* The Verify calls that wait until every reference of a device's ended leases
+ * is gone. */
+typedef struct _RegiondVerifications RegiondVerifications;
+
+RegiondVerifications *regiond_verifications_new (void);
+void                  regiond_verifications_free (RegiondVerifications *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondVerifications, regiond_verifications_free)
+
+/* Answers @invocation, at once if nothing is left or no time is given, else
+ * when it is gone or the time is over. */
+void regiond_verifications_start (RegiondVerifications *self, RegiondDevice *device,
+                                  GDBusMethodInvocation *invocation, GVariant *options);
+
+/* To be called whenever the device's tenancy has changed: answers those whose
+ * waiting is over. With @gone everybody gets Gone. */
+void regiond_verifications_update (RegiondVerifications *self, RegiondDevice *device, gboolean gone);
