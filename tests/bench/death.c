@@ -2,8 +2,9 @@
 
 /*
  * How long after a client's SIGKILL a bystander learns that its leases are
- * gone and their device is parked; and, in turns with that, how long after the
- * SIGKILL of a client without leases a bare listener gets NameOwnerChanged.
+ * gone and their device is parked. In turns with that: how long after the
+ * SIGKILL of a client without leases a bare listener gets NameOwnerChanged, and
+ * how long the same news takes to the bystander through a bare relay.
  */
 
 #include "bench.h"
@@ -18,6 +19,7 @@
 
 static char *item = "";
 static char *client = "bench-client";
+static char *relay = "bench-relay";
 static int rounds = 100;
 static int leases = 1;
 static int modulo = 1;
@@ -26,6 +28,7 @@ static gboolean shared;
 static const GOptionEntry entries[] = {
   { "item", 0, 0, G_OPTION_ARG_STRING, &item, "Item of the table", "ITEM" },
   { "client", 0, 0, G_OPTION_ARG_FILENAME, &client, "The program to kill", "PROGRAM" },
+  { "relay", 0, 0, G_OPTION_ARG_FILENAME, &relay, "The bare relay", "PROGRAM" },
   { "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "How often", "N" },
   { "leases", 0, 0, G_OPTION_ARG_INT, &leases, "How many leases it has", "N" },
   { "modulo", 0, 0, G_OPTION_ARG_INT, &modulo, "On how many devices", "N" },
@@ -47,35 +50,57 @@ typedef struct
 typedef struct
 {
   GPid pid;
-  int hold; /* the write end of its stdin */
-  char *name;
-} Client;
+  int input;    /* the write end of its stdin */
+  FILE *output; /* its stdout */
+  char *name;   /* on the bus, of a client */
+} Child;
 
-static Client
+static char *
+child_read_line (Child *self)
+{
+  char line[64] = "";
+
+  if (fgets (line, sizeof line, self->output) == NULL)
+    bench_die ("a child has failed");
+  return g_strdup (g_strchomp (line));
+}
+
+static Child
+child_spawn (char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  Child self = { 0 };
+  int output;
+
+  g_spawn_async_with_pipes (NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &self.pid, &self.input, &output,
+                            NULL, &error);
+  bench_check (argv[0], error);
+  self.output = fdopen (output, "r");
+  return self;
+}
+
+static Child
 client_spawn (int count)
 {
   g_autofree char *count_text = g_strdup_printf ("%d", count);
   g_autofree char *modulo_text = g_strdup_printf ("%d", modulo);
   char *argv[] = { client, count_text, (char *) "0", modulo_text, NULL };
-  g_autoptr (GError) error = NULL;
-  char line[64] = "";
-  FILE *output;
-  Client self;
-  int out;
+  Child self = child_spawn (argv);
 
-  g_spawn_async_with_pipes (NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &self.pid, &self.hold, &out, NULL,
-                            &error);
-  bench_check ("starting the client", error);
-  output = fdopen (out, "r");
-  if (fgets (line, sizeof line, output) == NULL)
-    bench_die ("the client has failed");
-  fclose (output);
-  self.name = g_strdup (g_strchomp (line));
+  self.name = child_read_line (&self);
   return self;
 }
 
+static Child
+relay_spawn (void)
+{
+  char *argv[] = { relay, NULL };
+
+  return child_spawn (argv);
+}
+
 static double
-client_kill (Client *self)
+child_kill (Child *self)
 {
   double start = bench_now ();
 
@@ -84,10 +109,11 @@ client_kill (Client *self)
 }
 
 static void
-client_clear (Client *self)
+child_clear (Child *self)
 {
   waitpid (self->pid, NULL, 0);
-  close (self->hold);
+  close (self->input);
+  fclose (self->output);
   g_free (self->name);
 }
 
@@ -198,38 +224,62 @@ expect_zeros (Bystander *self)
   bench_await_state (self->bus, self->device, "parked");
 }
 
+/* From the death of @victim until @sender has told of the end of @count leases. */
 static double
-time_leases (Bystander *self)
+time_news (Bystander  *self,
+           Child      *victim,
+           const char *sender,
+           int         count)
 {
-  Client victim = client_spawn (leases);
   guint removed, changed;
   double start;
 
-  self->left = leases;
+  self->left = count;
   self->parked = FALSE;
-  removed = g_dbus_connection_signal_subscribe (self->bus, self->service, "org.freedesktop.DBus.ObjectManager",
+  removed = g_dbus_connection_signal_subscribe (self->bus, sender, "org.freedesktop.DBus.ObjectManager",
                                                 "InterfacesRemoved", "/org/regiond1", NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                 on_interfaces_removed, self, NULL);
-  changed = g_dbus_connection_signal_subscribe (self->bus, self->service, "org.freedesktop.DBus.Properties",
+  changed = g_dbus_connection_signal_subscribe (self->bus, sender, "org.freedesktop.DBus.Properties",
                                                 "PropertiesChanged", self->device, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                 on_properties_changed, self, NULL);
   bench_sync (self->bus);
   bench_ping (self->bus, BENCH_SERVICE);
-  start = client_kill (&victim);
+  start = child_kill (victim);
   wait_for (self, leases_ended);
 
   g_dbus_connection_signal_unsubscribe (self->bus, removed);
   g_dbus_connection_signal_unsubscribe (self->bus, changed);
-  client_clear (&victim);
+  child_clear (victim);
+  return self->last_time - start;
+}
+
+static double
+time_leases (Bystander *self)
+{
+  Child victim = client_spawn (leases);
+  double time = time_news (self, &victim, self->service, leases);
+
   if (!shared)
     expect_zeros (self);
-  return self->last_time - start;
+  return time;
+}
+
+static double
+time_relay (Bystander *self,
+            Child     *messenger)
+{
+  Child victim = client_spawn (0);
+  g_autofree char *sender = NULL;
+
+  dprintf (messenger->input, "%s\n", victim.name);
+  sender = child_read_line (messenger);
+  return time_news (self, &victim, sender, 1);
 }
 
 static double
 time_name (Bystander *self)
 {
-  Client victim = client_spawn (0);
+  Child victim = client_spawn (0);
   guint changed;
   double start;
 
@@ -239,11 +289,11 @@ time_name (Bystander *self)
                                                 G_DBUS_SIGNAL_FLAGS_NONE, on_name_owner_changed, self, NULL);
   bench_sync (self->bus);
   bench_ping (self->bus, BENCH_SERVICE);
-  start = client_kill (&victim);
+  start = child_kill (&victim);
   wait_for (self, name_vanished);
 
   g_dbus_connection_signal_unsubscribe (self->bus, changed);
-  client_clear (&victim);
+  child_clear (&victim);
   return self->last_time - start;
 }
 
@@ -262,6 +312,25 @@ service_name (GDBusConnection *bus)
   return name;
 }
 
+static void
+report (GArray *lease_times,
+        GArray *name_times,
+        GArray *relay_times)
+{
+  double lease_time = bench_samples_median (lease_times);
+  double name_time = bench_samples_median (name_times);
+  double relay_time = bench_samples_median (relay_times);
+  g_autofree char *what = g_strdup_printf ("SIGKILL until %d %s", leases,
+                                           shared ? "leases are gone" : "lease is gone, device fresh");
+
+  bench_report (item, what, lease_time, name_time, "µs", shared ? "" : "1.5");
+  if (shared)
+    return;
+
+  bench_report (item, "the same, against the bare relay", lease_time, relay_time, "µs", "");
+  bench_report (item, "the bare relay, against NameOwnerChanged", relay_time, name_time, "µs", "");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -269,9 +338,10 @@ main (int    argc,
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GArray) lease_times = bench_samples_new ();
   g_autoptr (GArray) name_times = bench_samples_new ();
-  g_autofree char *what = NULL;
+  g_autoptr (GArray) relay_times = bench_samples_new ();
   g_autoptr (GError) error = NULL;
   Bystander self = { 0 };
+  Child messenger;
 
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_parse (context, &argc, &argv, &error);
@@ -279,15 +349,18 @@ main (int    argc,
   self.bus = bench_connect ();
   self.service = service_name (self.bus);
   self.device = bench_device_path (0);
+  messenger = relay_spawn ();
 
   for (int i = 0; i < rounds; i++)
     {
       bench_samples_add (name_times, time_name (&self));
       bench_samples_add (lease_times, time_leases (&self));
+      if (!shared)
+        bench_samples_add (relay_times, time_relay (&self, &messenger));
     }
 
-  what = g_strdup_printf ("SIGKILL until %d %s", leases, shared ? "leases are gone" : "lease is gone, device fresh");
-  bench_report (item, what, bench_samples_median (lease_times), bench_samples_median (name_times), "µs",
-                shared ? "" : "1.5");
+  report (lease_times, name_times, relay_times);
+  child_kill (&messenger);
+  child_clear (&messenger);
   return 0;
 }

@@ -31,7 +31,8 @@ measure_open () {
 
 measure_death () {
   note "(b) a client's death"
-  as_user "$programs/bench-death" --item b --client "$programs/bench-client" --rounds "$death_rounds"
+  as_user "$programs/bench-death" --item b --client "$programs/bench-client" \
+    --relay "$programs/bench-relay" --rounds "$death_rounds"
 }
 
 measure_copy () {
@@ -163,8 +164,8 @@ measure_crowd () {
   measure_one_more "$BENCH_WORK/at-many"
   report_one_more
   note "(c) killing a client with 1000 leases"
-  as_user "$programs/bench-death" --item c --client "$programs/bench-client" --rounds "$end_rounds" \
-    --leases 1000 --modulo $((devices - 1)) --shared
+  as_user "$programs/bench-death" --item c --client "$programs/bench-client" \
+    --relay "$programs/bench-relay" --rounds "$end_rounds" --leases 1000 --modulo $((devices - 1)) --shared
   end_crowd
   stop_service
 }
