@@ -93,10 +93,11 @@ run (int      argc,
 }
 
 static int
-report (const GError *error)
+report (const GError *error,
+        int           status)
 {
   fprintf (stderr, "regionctl: %s\n", error->message);
-  return ctl_error_get_status (error);
+  return status == CTL_STATUS_FAILED ? ctl_error_get_status (error) : status;
 }
 
 int
@@ -112,7 +113,7 @@ main (int    argc,
 
   status = run (argc, argv, &error);
   if (error != NULL)
-    status = report (error);
+    status = report (error, status);
 
   if (fflush (stdout) != 0 || ferror (stdout))
     {

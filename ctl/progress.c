@@ -7,7 +7,8 @@
 #include "terminal.h"
 #include "text.h"
 
-#define LARGE (16 * 1024 * 1024)
+#define MEBIBYTE (1024 * 1024)
+#define LARGE (16 * MEBIBYTE)
 #define INTERVAL (G_USEC_PER_SEC / 10)
 #define LONGEST_BAR 50
 
@@ -34,13 +35,12 @@ ctl_progress_format (guint64 done,
                      guint64 total,
                      guint   width)
 {
-  g_autofree char *amount = g_format_size_full (done, G_FORMAT_SIZE_IEC_UNITS);
-  g_autofree char *all = g_format_size_full (total, G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *text = NULL;
   guint percent = total == 0 ? 100 : (guint) ((double) done / total * 100);
   guint room, bar, filled;
 
-  text = g_strdup_printf (" %3u%%  %s of %s", percent, amount, all);
+  text = g_strdup_printf (" %3u%%  %" G_GUINT64_FORMAT "M of %" G_GUINT64_FORMAT "M",
+                          percent, done / MEBIBYTE, total / MEBIBYTE);
   room = ctl_text_get_width (text) + 2;
   if (width <= room)
     return ctl_text_ellipsize (text + 1, width);

@@ -5,8 +5,8 @@
 
 typedef struct _CtlVerb CtlVerb;
 
-/* argv[0] is the verb. Returns the exit status; with an error set, that of the
- * error counts instead. */
+/* argv[0] is the verb. Returns the exit status. With @error set,
+ * CTL_STATUS_FAILED stands for the one that fits the error. */
 typedef int (*CtlVerbFunc) (const CtlVerb *verb,
                             int            argc,
                             char         **argv,
