@@ -98,15 +98,15 @@ on_cancelled (GCancellable *cancellable,
   g_cancellable_cancel (stop);
 }
 
-static void G_GNUC_PRINTF (3, 4)
+static void G_GNUC_PRINTF (4, 5)
 refuse (GTask      *task,
+        GQuark      domain,
         int         code,
         const char *format,
         ...)
 {
   Check *check = g_task_get_task_data (task);
   g_autofree char *why = NULL;
-  GQuark domain = code == G_DBUS_ERROR_ACCESS_DENIED ? G_DBUS_ERROR : REGIOND_ERROR;
   va_list arguments;
 
   va_start (arguments, format);
@@ -123,7 +123,7 @@ refuse_failed (GTask  *task,
   Check *check = g_task_get_task_data (task);
 
   if (check->timed_out)
-    refuse (task, G_DBUS_ERROR_ACCESS_DENIED,
+    refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
             "polkit did not answer about the action %s within %u ms (AuthorizationTimeout); see whether polkitd is well",
             check->question->action,
             check->question->interactive ? check->authority->prompt_timeout : check->authority->timeout);
@@ -132,7 +132,7 @@ refuse_failed (GTask  *task,
   else
     {
       g_dbus_error_strip_remote_error (error);
-      refuse (task, G_DBUS_ERROR_ACCESS_DENIED, "polkit could not be asked about the action %s: %s",
+      refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "polkit could not be asked about the action %s: %s",
               check->question->action, error->message);
     }
 }
@@ -151,19 +151,19 @@ judge (GTask                     *task,
       if (polkit_authorization_result_get_temporary_authorization_id (result) == NULL)
         g_task_return_boolean (task, TRUE);
       else
-        refuse (task, G_DBUS_ERROR_ACCESS_DENIED,
+        refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
                 "polkit remembers an authorization for the action %s that may have been given for another device; "
                 "such (…_keep) is not accepted, take it out of the policy", action);
     }
   else if (!polkit_authorization_result_get_is_challenge (result))
-    refuse (task, G_DBUS_ERROR_ACCESS_DENIED,
+    refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
             "polkit refuses the action %s; an administrator can allow it with a rule in /etc/polkit-1/rules.d", action);
   else if (check->question->interactive)
-    refuse (task, G_DBUS_ERROR_ACCESS_DENIED,
+    refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
             "polkit wants authentication for the action %s, and it was dismissed, failed, or no agent is there to ask",
             action);
   else
-    refuse (task, REGIOND_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+    refuse (task, REGIOND_ERROR, REGIOND_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
             "polkit refuses the action %s without authentication, and the call does not permit a prompt; "
             "permit it (gdbus call --interactive, or the option 'interactive'), or add a rule in /etc/polkit-1/rules.d",
             action);
