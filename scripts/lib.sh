@@ -43,7 +43,7 @@ build() {
   shift
 
   if [ -f "$dir/build.ninja" ]; then
-    meson configure "$dir" "$@"
+    meson configure "$dir" "$@" >/dev/null
   else
     meson setup "$dir" "$top" "$@" >/dev/null || { cat "$dir/meson-logs/meson-log.txt" >&2; return 1; }
   fi
