@@ -18,7 +18,7 @@ bench_die (const char *format,
 {
   va_list args;
 
-  fprintf (stderr, "%s: ", g_get_prgname ());
+  fprintf (stderr, "%s: ", program_invocation_short_name);
   va_start (args, format);
   vfprintf (stderr, format, args);
   va_end (args);
@@ -163,14 +163,14 @@ bench_release (GDBusConnection *bus,
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = NULL;
+  g_autofree char *remote = NULL;
 
   reply = g_dbus_connection_call_sync (bus, BENCH_SERVICE, lease, BENCH_LEASE_INTERFACE, "Release", NULL, NULL,
                                        G_DBUS_CALL_FLAGS_NO_AUTO_START, -1, NULL, &error);
 
   /* A lease whose fd is provably closed ends by itself, maybe before this call. */
-  if (!g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) &&
-      !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT) &&
-      !(error != NULL && strstr (error->message, BENCH_SERVICE ".Error.Gone") != NULL))
+  remote = error != NULL ? g_dbus_error_get_remote_error (error) : NULL;
+  if (g_strcmp0 (remote, BENCH_SERVICE ".Error.NotFound") != 0 && g_strcmp0 (remote, BENCH_SERVICE ".Error.Gone") != 0)
     bench_check ("Release", error);
 }
 

@@ -111,21 +111,48 @@ end_crowd () {
   rm "$BENCH_WORK/hold" "$BENCH_WORK/ready"
 }
 
-# Context switches of all threads, and CPU time in clock ticks.
-idle_counters () {
-  cat /proc/"$service"/task/*/status | awk '/ctxt_switches/ { sum += $2 } END { print sum }'
+# Each thread's number and its context switches.
+thread_switches () {
+  local task
+  for task in /proc/"$service"/task/*; do
+    awk -v thread="${task##*/}" '/ctxt_switches/ { sum += $2 } END { print thread, sum }' "$task/status"
+  done
+}
+
+# switches_between FILE FILE: a thread that has ended meanwhile has woken up for it.
+switches_between () {
+  awk 'NR == FNR { before[$1] = $2; next }
+    { sum += $2 - before[$1]; delete before[$1] }
+    END { for (thread in before) sum++; print sum }' "$1" "$2"
+}
+
+# In clock ticks.
+cpu_time () {
   awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$service/stat"
 }
 
-# measure_idle LEASES
+# idle_for SECONDS: prints the wake-ups.
+idle_for () {
+  thread_switches >"$BENCH_WORK/before"
+  sleep "$1"
+  thread_switches >"$BENCH_WORK/after"
+  switches_between "$BENCH_WORK/before" "$BENCH_WORK/after"
+}
+
+settled () {
+  [ "$(idle_for 2)" = 0 ]
+}
+
+# measure_idle LEASES: what the last calls have left to do comes to its end first, if it has one.
 measure_idle () {
-  local before after
+  local before
   note "(e) idling"
-  mapfile -t before < <(idle_counters)
-  sleep 10
-  mapfile -t after < <(idle_counters)
-  line e "wake-ups in 10 s, $1 leases open" $((after[0] - before[0])) "" "" "0"
-  line e "CPU in 10 s, $1 leases open" $(((after[1] - before[1]) * 1000 / $(getconf CLK_TCK))) "" "ms" "0"
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    ! settled || break
+  done
+  before=$(cpu_time)
+  line e "wake-ups in 10 s, $1 leases open" "$(idle_for 10)" "" "" "0"
+  line e "CPU in 10 s, $1 leases open" $((($(cpu_time) - before) * 1000 / $(getconf CLK_TCK))) "" "ms" "0"
 }
 
 # cell WHICH COLUMN FILE: of the lines of bench-open, where WHICH is how the line ends.
