@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <gio/gunixfdlist.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bus.h"
@@ -78,22 +79,23 @@ on_reply (GObject *source,
     }
 }
 
-/* call PATH INTERFACE METHOD ARGUMENTS FLAGS [a descriptor along] */
+/* call PATH INTERFACE METHOD ARGUMENTS ""|interactive|FD, which goes along */
 static void
 run_call (Command *command)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GUnixFDList) fds = NULL;
   GVariant *arguments = g_variant_parse (NULL, command_string (command, 3), NULL, NULL, &error);
+  const char *manner = command_string (command, 4);
   GDBusCallFlags flags = G_DBUS_CALL_FLAGS_NONE;
 
   g_assert_no_error (error);
-  if (g_str_equal (command_string (command, 4), "interactive"))
+  if (g_str_equal (manner, "interactive"))
     flags |= G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION;
-  if (command->fd >= 0)
+  else if (*manner)
     {
       fds = g_unix_fd_list_new ();
-      g_unix_fd_list_append (fds, command->fd, NULL);
+      g_unix_fd_list_append (fds, atoi (manner), NULL);
     }
   g_dbus_connection_call_with_unix_fd_list (connection, "org.regiond1", command_string (command, 0),
                                             command_string (command, 1), command_string (command, 2),

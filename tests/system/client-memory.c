@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -113,21 +114,22 @@ run_zeros (Command *command)
   client_answer (command->words[0], i == mapping->size ? "yes" : "no", NULL);
 }
 
+/* stat FD inode|size|allocated */
 static void
 run_stat (Command *command)
 {
+  const char *what = command_string (command, 1);
+  g_autofree char *number = NULL;
   struct stat info;
-  g_autofree char *inode = NULL;
-  g_autofree char *size = NULL;
 
-  if (fstat (command_number (command, 0), &info) != 0)
-    {
-      client_fail_errno (command->words[0], errno);
-      return;
-    }
-  inode = g_strdup_printf ("%lu", info.st_ino);
-  size = g_strdup_printf ("%ld", info.st_size);
-  client_answer (command->words[0], inode, size, NULL);
+  g_assert_cmpint (fstat (command_number (command, 0), &info), ==, 0);
+  if (g_str_equal (what, "inode"))
+    number = g_strdup_printf ("%lu", info.st_ino);
+  else if (g_str_equal (what, "size"))
+    number = g_strdup_printf ("%ld", info.st_size);
+  else
+    number = g_strdup_printf ("%ld", info.st_blocks * 512);
+  client_answer (command->words[0], number, NULL);
 }
 
 static void
@@ -139,6 +141,18 @@ run_reopen (Command *command)
   client_answer_errno (command->words[0], fd < 0);
   if (fd >= 0)
     close (fd);
+}
+
+/* seek FD OFFSET|"": sets the position if told to; answers it */
+static void
+run_seek (Command *command)
+{
+  int fd = command_number (command, 0);
+  const char *offset = command_string (command, 1);
+  off_t position = *offset ? lseek (fd, atoi (offset), SEEK_SET) : lseek (fd, 0, SEEK_CUR);
+  g_autofree char *number = g_strdup_printf ("%ld", position);
+
+  client_answer (command->words[0], number, NULL);
 }
 
 /* execute FD: in a child, that a success replaces */
@@ -266,7 +280,7 @@ client_memory_run (Command *command)
     { "execute", run_execute }, { "fork", run_fork },         { "post", run_post },
     { "take", run_take },       { "seal", run_seal },         { "truncate", run_truncate },
     { "close", run_close },     { "give", run_give },         { "duplicate", run_duplicate },
-    { "punch", run_punch },
+    { "punch", run_punch },       { "seek", run_seek },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)

@@ -87,6 +87,64 @@ person_call_fails (Person *person,
 }
 
 char *
+person_map (Person *person,
+            const char *fd,
+            const char *protection)
+{
+  return person_do (person, "map", fd, protection, NULL);
+}
+
+void
+person_write (Person *person,
+              const char *mapping,
+              const char *text)
+{
+  g_free (person_do (person, "write", mapping, "0", text, NULL));
+}
+
+void
+person_expect_text (Person *person,
+                    const char *mapping,
+                    const char *text)
+{
+  g_autofree char *found = person_do (person, "read", mapping, "0", NULL);
+
+  g_assert_cmpstr (found, ==, text);
+}
+
+void
+person_expect_zeros (Person *person,
+                     const char *mapping)
+{
+  g_autofree char *found = person_do (person, "zeros", mapping, NULL);
+
+  g_assert_cmpstr (found, ==, "yes");
+}
+
+gboolean
+person_shares (Person *one,
+               const char *fd,
+               Person *other,
+               const char *other_fd)
+{
+  g_autofree char *inode = person_do (one, "stat", fd, "inode", NULL);
+  g_autofree char *other_inode = person_do (other, "stat", other_fd, "inode", NULL);
+
+  return g_str_equal (inode, other_inode);
+}
+
+void
+person_let_go (Person *person,
+               const char *mapping,
+               const char *fd)
+{
+  if (mapping)
+    g_free (person_do (person, "unmap", mapping, NULL));
+  if (fd)
+    g_free (person_do (person, "close", fd, NULL));
+}
+
+char *
 person_signals (Person *person)
 {
   return person_do (person, "signals", NULL);
@@ -121,6 +179,14 @@ person_wait_signal (Person *person,
 
       g_error ("no signal %sbut:\n%s", line, all);
     }
+}
+
+void
+person_expect_no_signal (Person *person)
+{
+  g_autofree char *all = person_signals (person);
+
+  g_assert_cmpstr (all, ==, "");
 }
 
 void

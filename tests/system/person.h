@@ -121,12 +121,39 @@ char *person_call_fails (Person *person,
                          const char *method,
                          const char *arguments);
 
+/* Maps the whole of FD, "r" or "rw"; the mapping's number. */
+char *person_map (Person *person,
+                  const char *fd,
+                  const char *protection);
+void person_write (Person *person,
+                   const char *mapping,
+                   const char *text);
+/* The text at the start of the mapping must be TEXT. */
+void person_expect_text (Person *person,
+                         const char *mapping,
+                         const char *text);
+/* Every byte of it must be zero. */
+void person_expect_zeros (Person *person,
+                          const char *mapping);
+/* Whether two of them are one object: descriptors that two people have. */
+gboolean person_shares (Person *one,
+                        const char *fd,
+                        Person *other,
+                        const char *other_fd);
+/* Unmaps and closes; either may be NULL. */
+void person_let_go (Person *person,
+                    const char *mapping,
+                    const char *fd);
+
 /* Every signal of org.regiond1.Lease so far, one a line: "PATH MEMBER ARGUMENTS". */
 char *person_signals (Person *person);
 /* Waits for this line; the test fails without it. */
 void person_wait_signal (Person *person,
                          const char *path,
                          const char *member_and_arguments);
+
+/* No signal at all may have come. */
+void person_expect_no_signal (Person *person);
 
 void opened_free (Opened *opened);
 

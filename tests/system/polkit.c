@@ -80,15 +80,23 @@ write_rules (const char *rules)
   sandbox_write (RULES_FILE, text);
 }
 
+/* To be written last: once polkitd shows it, it shows what was written before. */
 static void
-write_actions (const char *implicit)
+write_probe_action (void)
 {
-  g_autofree char *path = sandbox_installed ("usr/share/polkit-1/actions/org.regiond1.policy");
   g_autofree char *probe =
     g_strdup_printf ("<policyconfig><action id='" PROBE "'><description>version %u</description>"
                      "<message>A probe</message><defaults><allow_any>no</allow_any>"
                      "<allow_inactive>no</allow_inactive><allow_active>no</allow_active></defaults>"
                      "</action></policyconfig>", ++version);
+
+  sandbox_write (PROBE_FILE, probe);
+}
+
+static void
+write_actions (const char *implicit)
+{
+  g_autofree char *path = sandbox_installed ("usr/share/polkit-1/actions/org.regiond1.policy");
   g_autofree char *text = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -104,7 +112,7 @@ write_actions (const char *implicit)
       g_assert_cmpstr (text, !=, shipped);
     }
   sandbox_write (POLICY_FILE, text);
-  sandbox_write (PROBE_FILE, probe);
+  write_probe_action ();
 }
 
 void
@@ -141,4 +149,12 @@ polkit_set_defaults (GDBusConnection *root,
 {
   write_actions (implicit);
   wait_until (actions_in_force, root, 10000, "polkitd to take up the actions");
+}
+
+void
+polkit_forget_actions (GDBusConnection *root)
+{
+  g_assert_cmpint (g_unlink (POLICY_FILE), ==, 0);
+  write_probe_action ();
+  wait_until (actions_in_force, root, 10000, "polkitd to forget the actions");
 }

@@ -36,3 +36,6 @@ void polkit_set_rules (GDBusConnection *root,
  */
 void polkit_set_defaults (GDBusConnection *root,
                           const char *implicit);
+
+/* Takes the shipped actions away; returns when polkitd knows of none. */
+void polkit_forget_actions (GDBusConnection *root);

@@ -121,6 +121,29 @@ world_get_uint (World *world,
   return g_variant_get_uint32 (value);
 }
 
+guint64
+world_get_uint64 (World *world,
+                  const char *path,
+                  const char *interface,
+                  const char *property)
+{
+  g_autoptr (GVariant) value = world_get (world, path, interface, property);
+
+  return g_variant_get_uint64 (value);
+}
+
+void
+world_expect_string (World *world,
+                     const char *path,
+                     const char *interface,
+                     const char *property,
+                     const char *value)
+{
+  g_autofree char *found = world_get_string (world, path, interface, property);
+
+  g_assert_cmpstr (found, ==, value);
+}
+
 static GVariant *
 get_objects (World *world)
 {

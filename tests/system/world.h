@@ -56,6 +56,10 @@ char *world_get_string (World *world,
                         const char *path,
                         const char *interface,
                         const char *property);
+guint64 world_get_uint64 (World *world,
+                          const char *path,
+                          const char *interface,
+                          const char *property);
 guint world_get_uint (World *world,
                       const char *path,
                       const char *interface,
@@ -88,6 +92,13 @@ void world_wait_uint (World *world,
                       guint milliseconds);
 void world_wait_no_leases (World *world,
                            guint milliseconds);
+
+/* The property must be VALUE. */
+void world_expect_string (World *world,
+                          const char *path,
+                          const char *interface,
+                          const char *property,
+                          const char *value);
 
 /* For main(): sandbox and g_test_init. */
 void world_init (int *argc,

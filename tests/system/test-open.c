@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <string.h>
+
+#include "world.h"
+
+#define BAR2_SIZE 1048576
+
+static void
+test_two_people_share_one_memory (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) his = NULL;
+  g_autofree char *her_map = NULL;
+  g_autofree char *his_map = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  his = person_open (bob, "shm0", "bar2", "rm", "{}");
+  her_map = person_map (alice, hers->fd, "rw");
+  his_map = person_map (bob, his->fd, "r");
+
+  person_expect_zeros (bob, his_map);
+  person_write (alice, her_map, "from alice");
+  person_expect_text (bob, his_map, "from alice");
+  g_assert_true (person_shares (alice, hers->fd, bob, his->fd));
+}
+
+static void
+test_regions_are_separate_and_of_exact_size (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) bar2 = NULL;
+  g_autoptr (Opened) control = NULL;
+  g_autofree char *size = NULL;
+  g_autofree char *allocated = NULL;
+  g_autofree char *small = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  bar2 = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  control = person_open (alice, "shm0", "control", "rwm", "{}");
+  size = person_do (alice, "stat", bar2->fd, "size", NULL);
+  allocated = person_do (alice, "stat", bar2->fd, "allocated", NULL);
+  small = person_do (alice, "stat", control->fd, "size", NULL);
+
+  g_assert_cmpstr (size, ==, "1048576");
+  g_assert_cmpstr (small, ==, "4096");
+  /* Not only reserved: a page that is not there would be a SIGBUS later. */
+  g_assert_cmpstr (allocated, ==, "1048576");
+  g_assert_false (person_shares (alice, bar2->fd, alice, control->fd));
+}
+
+static void
+test_each_lease_has_its_own_description (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) one = NULL;
+  g_autoptr (Opened) two = NULL;
+  g_autofree char *moved = NULL;
+  g_autofree char *still = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  one = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  two = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_assert_cmpstr (one->path, !=, two->path);
+  moved = person_do (alice, "seek", one->fd, "100", NULL);
+  still = person_do (alice, "seek", two->fd, "", NULL);
+  g_assert_cmpstr (moved, ==, "100");
+  g_assert_cmpstr (still, ==, "0");
+}
+
+static void
+expect_failure (Person *person,
+                const char *name,
+                const char *command,
+                const char *first,
+                const char *second)
+{
+  g_autofree char *message = person_fail (person, name, command, first, second, NULL);
+}
+
+static void
+test_nobody_changes_the_size_or_runs_it (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+  const int seals[] = { F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_SEAL, F_SEAL_GROW };
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  expect_failure (alice, "EPERM", "truncate", opened->fd, "0");
+  expect_failure (alice, "EPERM", "truncate", opened->fd, "4096");
+  expect_failure (alice, "EPERM", "truncate", opened->fd, "2097152");
+  for (guint i = 0; i < G_N_ELEMENTS (seals); i++)
+    {
+      g_autofree char *number = g_strdup_printf ("%d", seals[i]);
+
+      expect_failure (alice, "EPERM", "seal", opened->fd, number);
+    }
+  expect_failure (alice, "EACCES", "execute", opened->fd, NULL);
+  expect_failure (alice, "EACCES", "reopen", opened->fd, "rw");
+  expect_failure (alice, "EACCES", "reopen", opened->fd, "r");
+}
+
+static void
+test_read_only_stays_read_only (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *map = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rm", "{}");
+  map = person_map (alice, opened->fd, "r");
+  expect_failure (alice, "EACCES", "map", opened->fd, "rw");
+  expect_failure (alice, "EACCES", "protect", map, NULL);
+  expect_failure (alice, "EACCES", "reopen", opened->fd, "rw");
+  expect_failure (alice, "EPERM", "seal", opened->fd, "16");
+  expect_failure (alice, "EBADF", "punch", opened->fd, NULL);
+  expect_failure (alice, "EACCES", "execute", opened->fd, NULL);
+}
+
+static void
+test_a_lease_says_what_it_is (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+  gint64 before = g_get_real_time ();
+  guint64 created;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{'label': <'my word'>}");
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "Device", SHM0);
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "Region", "bar2");
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "Access", "rwm");
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "Owner", alice->name);
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "Label", "my word");
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "Mechanism", "memfd");
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "Revocation", "detached");
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "active");
+  g_assert_cmpuint (world_get_uint (world, opened->path, LEASE_INTERFACE, "Uid"), ==, UID_ALICE);
+  g_assert_cmpuint (world_get_uint (world, opened->path, LEASE_INTERFACE, "Pid"), ==, alice->process->pid);
+  g_assert_cmpuint (world_get_uint64 (world, opened->path, LEASE_INTERFACE, "Offset"), ==, 0);
+  g_assert_cmpuint (world_get_uint64 (world, opened->path, LEASE_INTERFACE, "Size"), ==, BAR2_SIZE);
+  created = world_get_uint64 (world, opened->path, LEASE_INTERFACE, "Created");
+  g_assert_cmpuint (created, >=, before);
+  g_assert_cmpuint (created, <=, g_get_real_time ());
+}
+
+static void
+test_a_device_says_what_it_is (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (GVariant) regions = NULL;
+  g_autoptr (GVariant) bar2 = NULL;
+  g_autoptr (GVariant) group = NULL;
+  const char *kind, *access, *revocation;
+  guint64 size;
+
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "Id", "shm0");
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "Backend", "memory");
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "Description", "Sensor ring");
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "Isolation", "not-applicable");
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "parked");
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "Exclusive", "");
+  group = world_get (world, SHM0, DEVICE_INTERFACE, "IommuGroup");
+  g_assert_cmpint (g_variant_get_int32 (group), ==, -1);
+
+  regions = world_get (world, SHM0, DEVICE_INTERFACE, "Regions");
+  g_assert_cmpuint (g_variant_n_children (regions), ==, 2);
+  bar2 = g_variant_lookup_value (regions, "bar2", NULL);
+  g_assert_true (g_variant_lookup (bar2, "size", "t", &size));
+  g_assert_true (g_variant_lookup (bar2, "kind", "&s", &kind));
+  g_assert_true (g_variant_lookup (bar2, "access", "&s", &access));
+  g_assert_true (g_variant_lookup (bar2, "revocation", "&s", &revocation));
+  g_assert_cmpuint (size, ==, BAR2_SIZE);
+  g_assert_cmpstr (kind, ==, "memory");
+  g_assert_cmpstr (access, ==, "rwm");
+  g_assert_cmpstr (revocation, ==, "detached");
+}
+
+static void
+test_an_unused_device_holds_nothing (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (GVariant) leases = NULL;
+  guint before = 0;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  /* Once round: what is made once for all is there then. */
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+
+      if (i == 1)
+        g_assert_cmpuint (process_count_fds (world->regiond), >, before);
+      world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "leased");
+      person_let_go (alice, NULL, opened->fd);
+      world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
+      world_wait_no_leases (world, 2000);
+      if (i == 0)
+        before = process_count_fds (world->regiond);
+    }
+  g_assert_cmpuint (process_count_fds (world->regiond), ==, before);
+  leases = world_get (world, SHM0, DEVICE_INTERFACE, "Leases");
+  g_assert_cmpuint (g_variant_n_children (leases), ==, 0);
+}
+
+static void
+expect_open_error (Person *person,
+                   const char *name,
+                   const char *access,
+                   const char *options)
+{
+  g_autofree char *message = person_open_fails (person, name, "shm0", "bar2", access, options);
+}
+
+static void
+test_what_comes_later_is_not_supported (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+  const char *const calls[][2] = {
+    { "BindDevice", "('0000:00:10.0', @a{sv} {})" },
+    { "UnbindDevice", "(objectpath '" SHM0 "', @a{sv} {})" },
+    { "Explain", "(objectpath '" SHM0 "', 'bar2', 'rwm', @a{sv} {})" },
+  };
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  expect_open_error (alice, ERROR ("NotSupported"), "r", "{}");
+  expect_open_error (alice, ERROR ("NotSupported"), "w", "{}");
+  expect_open_error (alice, ERROR ("NotSupported"), "rw", "{}");
+  expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'offset': <uint64 4096>}");
+  expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'length': <uint64 4096>}");
+  expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'revocation': <'immediate'>}");
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      g_autofree char *text = person_call_fails (alice, ERROR ("NotSupported"), MANAGER_PATH, MANAGER_INTERFACE,
+                                                 calls[i][0], calls[i][1]);
+    }
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{'revocation': <'detached'>}");
+  g_free (person_fail (alice, ERROR ("NotSupported"), "call", MANAGER_PATH, MANAGER_INTERFACE, "AttachLease",
+                       "(handle 0, @a{sv} {})", opened->fd, NULL));
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  world_init (&argc, &argv);
+  g_test_add_func ("/open/two-people-share-one-memory", test_two_people_share_one_memory);
+  g_test_add_func ("/open/regions-are-separate-and-of-exact-size", test_regions_are_separate_and_of_exact_size);
+  g_test_add_func ("/open/each-lease-has-its-own-description", test_each_lease_has_its_own_description);
+  g_test_add_func ("/open/nobody-changes-the-size-or-runs-it", test_nobody_changes_the_size_or_runs_it);
+  g_test_add_func ("/open/read-only-stays-read-only", test_read_only_stays_read_only);
+  g_test_add_func ("/open/a-lease-says-what-it-is", test_a_lease_says_what_it_is);
+  g_test_add_func ("/open/a-device-says-what-it-is", test_a_device_says_what_it_is);
+  g_test_add_func ("/open/an-unused-device-holds-nothing", test_an_unused_device_holds_nothing);
+  g_test_add_func ("/open/what-comes-later-is-not-supported", test_what_comes_later_is_not_supported);
+  return g_test_run ();
+}
