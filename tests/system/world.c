@@ -234,6 +234,24 @@ world_wait_uint (World *world,
 }
 
 static gboolean
+is_gone (gpointer data)
+{
+  Wanted *wanted = data;
+
+  return !world_has_object (wanted->world, wanted->path);
+}
+
+void
+world_wait_gone (World *world,
+                 const char *path,
+                 guint milliseconds)
+{
+  Wanted wanted = { world, path, NULL, NULL, NULL, 0 };
+
+  wait_until (is_gone, &wanted, milliseconds, "an object to go");
+}
+
+static gboolean
 has_no_leases (gpointer data)
 {
   return world_count_leases (data) == 0;

@@ -90,6 +90,9 @@ void world_wait_uint (World *world,
                       const char *property,
                       guint value,
                       guint milliseconds);
+void world_wait_gone (World *world,
+                      const char *path,
+                      guint milliseconds);
 void world_wait_no_leases (World *world,
                            guint milliseconds);
 

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+static guint64
+number_of (const char *path)
+{
+  g_assert_true (g_str_has_prefix (path, "/org/regiond1/leases/"));
+  return g_ascii_strtoull (strrchr (path, '/') + 1, NULL, 10);
+}
+
+static void
+release (Person *person,
+         const char *path)
+{
+  g_free (person_call (person, path, LEASE_INTERFACE, "Release", "()"));
+}
+
+static void
+expect_fresh (World *world,
+              Person *person)
+{
+  g_autoptr (Opened) opened = person_open (person, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (person, opened->fd, "rw");
+
+  person_expect_zeros (person, map);
+  person_let_go (person, map, opened->fd);
+}
+
+static void
+test_a_killed_client_loses_everything (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  gint64 start;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+      g_autofree char *map = person_map (alice, opened->fd, "rw");
+
+      g_free (person_do (alice, "fill", map, NULL));
+    }
+  g_assert_cmpuint (world_count_leases (world), ==, 3);
+
+  start = g_get_monotonic_time ();
+  person_kill (alice);
+  world_wait_no_leases (world, 2000);
+  world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
+  g_test_message ("parked after %u ms", milliseconds_since (start));
+  g_assert_cmpuint (world_get_uint (world, SHM0, DEVICE_INTERFACE, "Lingering"), ==, 0);
+  expect_fresh (world, bob);
+  service_wait_log ("shm0", "bar2", alice->name, "disconnected", NULL);
+}
+
+static void
+test_a_client_that_exits_loses_everything (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
+  person_send (alice, "exit", NULL);
+  process_wait (alice->process);
+  world_wait_no_leases (world, 2000);
+  expect_fresh (world, bob);
+}
+
+static void
+test_a_client_that_leaves_the_bus_loses_everything (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *name = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_free (person_do (alice, "drop", NULL));
+  /* It is alive and holds the fd: that is a reference, no lease. */
+  world_wait_uint (world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "lingering");
+  expect_fresh (world, bob);
+  person_let_go (alice, NULL, opened->fd);
+  world_wait_uint (world, SHM0, DEVICE_INTERFACE, "Lingering", 0, 2000);
+  name = person_do (alice, "connect", NULL);
+  expect_fresh (world, alice);
+}
+
+static void
+test_release (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) other = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  other = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  /* Somebody else may not, whatever polkit says. */
+  g_free (person_call_fails (bob, DENIED, opened->path, LEASE_INTERFACE, "Release", "()"));
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "active");
+
+  release (alice, opened->path);
+  person_wait_signal (alice, opened->path, "Ended ('released',)");
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "leased");
+  g_free (person_call_fails (alice, ERROR ("Gone"), opened->path, LEASE_INTERFACE, "Release", "()"));
+  person_expect_no_signal (bob);
+}
+
+static void
+test_closing_the_fd_is_enough (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) alone = NULL;
+  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) his = NULL;
+  g_autofree char *his_map = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  alone = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  person_let_go (alice, NULL, alone->fd);
+  person_wait_signal (alice, alone->path, "Ended ('released',)");
+  world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
+
+  /* Also where somebody else still has the region. */
+  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  his = person_open (bob, "shm0", "bar2", "rwm", "{}");
+  his_map = person_map (bob, his->fd, "rw");
+  person_write (bob, his_map, "his");
+  person_let_go (alice, NULL, hers->fd);
+  person_wait_signal (alice, hers->path, "Ended ('released',)");
+  world_expect_string (world, his->path, LEASE_INTERFACE, "State", "active");
+  person_expect_text (bob, his_map, "his");
+  person_expect_no_signal (bob);
+}
+
+static void
+test_a_mapping_keeps_the_lease (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *map = NULL;
+  g_autofree char *copy = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  map = person_map (alice, opened->fd, "rw");
+  copy = person_do (alice, "duplicate", opened->fd, NULL);
+  person_let_go (alice, NULL, opened->fd);
+  person_let_go (alice, NULL, copy);
+  /* Longer than any proof takes. */
+  g_usleep (400 * 1000);
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "active");
+  person_expect_no_signal (alice);
+  person_let_go (alice, map, NULL);
+  person_wait_signal (alice, opened->path, "Ended ('released',)");
+  world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
+}
+
+static void
+test_revoke_with_grace (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+  gint64 start;
+  guint serial;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  start = g_get_monotonic_time ();
+  serial = person_send (bob, "call", opened->path, LEASE_INTERFACE, "Revoke",
+                        "('maintenance', {'grace': <uint32 500>})", "", NULL);
+  person_wait_signal (alice, opened->path, "RevokeRequested ('maintenance', 500)");
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "revoking");
+  g_assert_false (person_has_answer (bob, serial));
+  g_strfreev (person_finish (bob, serial, NULL));
+  g_assert_cmpuint (milliseconds_since (start), >=, 490);
+  g_assert_cmpuint (milliseconds_since (start), <, 3000);
+  person_wait_signal (alice, opened->path, "Ended ('revoked',)");
+  /* Only the owner hears of it: bob listens to everything. */
+  person_expect_no_signal (bob);
+  person_expect_no_signal (world->witness);
+  service_wait_log ("shm0", "bar2", alice->name, "revoked", NULL);
+}
+
+static void
+test_revoke_at_once (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *map = NULL;
+  g_autofree char *signals = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  map = person_map (alice, opened->fd, "rw");
+  g_free (person_call (bob, opened->path, LEASE_INTERFACE, "Revoke", "('now', @a{sv} {})"));
+  person_wait_signal (alice, opened->path, "Ended ('revoked',)");
+  signals = person_signals (alice);
+  g_assert_null (strstr (signals, "RevokeRequested"));
+  /* She still holds it: nothing that comes later shows in what she holds. */
+  expect_fresh (world, bob);
+  g_free (person_do (alice, "fill", map, NULL));
+  expect_fresh (world, bob);
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "lingering");
+  person_let_go (alice, map, opened->fd);
+  world_wait_no_leases (world, 2000);
+}
+
+static void
+test_a_good_client_ends_within_the_grace (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+  gint64 start = g_get_monotonic_time ();
+  guint serial;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  serial = person_send (bob, "call", opened->path, LEASE_INTERFACE, "Revoke",
+                        "('please', {'grace': <uint32 20000>})", "", NULL);
+  person_wait_signal (alice, opened->path, "RevokeRequested ('please', 20000)");
+  person_let_go (alice, NULL, opened->fd);
+  g_strfreev (person_finish (bob, serial, NULL));
+  g_assert_cmpuint (milliseconds_since (start), <, 10000);
+  world_wait_no_leases (world, 2000);
+}
+
+static void
+test_revoking_is_not_for_everybody (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *message = NULL;
+
+  world_set_rules (world, "polkit.addRule(function(action, subject) {"
+                          "  if (action.id == 'org.regiond1.write-region') return polkit.Result.YES;"
+                          "  if (action.id == 'org.regiond1.revoke-lease' && subject.user == 'carol' &&"
+                          "      action.lookup('device') == 'shm0' && action.lookup('region') == 'bar2' &&"
+                          "      action.lookup('access') == 'rwm') return polkit.Result.YES; });");
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  message = person_call_fails (bob, NEEDS_PROMPT, opened->path, LEASE_INTERFACE, "Revoke", "('x', @a{sv} {})");
+  g_assert_nonnull (strstr (message, ACTION_REVOKE));
+  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "active");
+  {
+    g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
+
+    g_free (person_call (carol, opened->path, LEASE_INTERFACE, "Revoke", "('x', @a{sv} {})"));
+    g_free (person_call_fails (carol, ERROR ("Gone"), opened->path, LEASE_INTERFACE, "Revoke", "('x', @a{sv} {})"));
+  }
+  person_wait_signal (alice, opened->path, "Ended ('revoked',)");
+}
+
+static void
+test_a_number_is_never_used_again (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autofree char *generation = world_get_string (world, MANAGER_PATH, MANAGER_INTERFACE, "Generation");
+  g_autofree char *next_generation = NULL;
+  guint64 last = 0;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  for (guint i = 0; i < 4; i++)
+    {
+      g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+
+      g_assert_cmpuint (number_of (opened->path), >, last);
+      last = number_of (opened->path);
+      person_let_go (alice, NULL, opened->fd);
+      if (i != 1)
+        continue;
+      process_free (g_steal_pointer (&world->regiond));
+      world->regiond = service_start (world->root);
+    }
+  next_generation = world_get_string (world, MANAGER_PATH, MANAGER_INTERFACE, "Generation");
+  g_assert_cmpstr (generation, !=, next_generation);
+}
+
+static void
+test_every_grant_and_refusal_is_logged (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *pid = g_strdup_printf ("%d", alice->process->pid);
+
+  g_free (person_open_fails (alice, NEEDS_PROMPT, "shm0", "control", "rm", "{}"));
+  service_wait_log ("shm0", "control", "rm", "2001", pid, alice->name, NULL);
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  service_wait_log ("shm0", "bar2", "rwm", "2001", pid, alice->name, NULL);
+  g_free (person_call (alice, SHM0, DEVICE_INTERFACE, "Reset", "(@a{sv} {},)"));
+  service_wait_log ("eset", "shm0", alice->name, NULL);
+  release (alice, opened->path);
+  service_wait_log ("shm0", "bar2", alice->name, "released", NULL);
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  world_init (&argc, &argv);
+  g_test_add_func ("/lease/a-killed-client", test_a_killed_client_loses_everything);
+  g_test_add_func ("/lease/a-client-that-exits", test_a_client_that_exits_loses_everything);
+  g_test_add_func ("/lease/a-client-that-leaves-the-bus", test_a_client_that_leaves_the_bus_loses_everything);
+  g_test_add_func ("/lease/release", test_release);
+  g_test_add_func ("/lease/closing-the-fd-is-enough", test_closing_the_fd_is_enough);
+  g_test_add_func ("/lease/a-mapping-keeps-the-lease", test_a_mapping_keeps_the_lease);
+  g_test_add_func ("/lease/revoke-with-grace", test_revoke_with_grace);
+  g_test_add_func ("/lease/revoke-at-once", test_revoke_at_once);
+  g_test_add_func ("/lease/a-good-client", test_a_good_client_ends_within_the_grace);
+  g_test_add_func ("/lease/revoking-is-not-for-everybody", test_revoking_is_not_for_everybody);
+  g_test_add_func ("/lease/a-number-is-never-used-again", test_a_number_is_never_used_again);
+  g_test_add_func ("/lease/every-grant-and-refusal-is-logged", test_every_grant_and_refusal_is_logged);
+  return g_test_run ();
+}
