@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <json-glib/json-glib.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+#include "world.h"
+
+#define KEPT_SIZE 65536
+
+static World *
+allow_all (void)
+{
+  World *world = world_new ("");
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  return world;
+}
+
+#define assert_has(text, part)   G_STMT_START   {     if (!strstr (text, part))       g_error ("no \"%s\" in:\n%s", part, text);   }   G_STMT_END
+
+static void
+test_status_without_service (void)
+{
+  g_autoptr (World) world = world_new_without_service ("");
+  g_autoptr (Result) list = tool_run (NULL, "list", NULL);
+  g_autoptr (Result) nowhere = tool_run (NULL, "--address", "unix:path=/nonexistent", "list", NULL);
+  g_autoptr (Result) usage = tool_run (NULL, "show", NULL);
+  g_autoptr (Result) verb = tool_run (NULL, "frobnicate", NULL);
+  g_autoptr (Result) option = tool_run (NULL, "list", "--frobnicate", NULL);
+  g_autoptr (Result) version = tool_run (NULL, "--version", NULL);
+
+  result_assert (list, 3);
+  assert_has (list->err, "regionctl: regiond does not answer");
+  result_assert (nowhere, 3);
+  result_assert (usage, 2);
+  assert_has (usage->err, "show DEVICE");
+  result_assert (verb, 2);
+  result_assert (option, 2);
+  result_assert (version, 0);
+  assert_has (version->out, "regionctl ");
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Result) read = tool_run (NULL, "--no-ask-password", "read", "shm0", "bar2", NULL);
+  g_autoptr (Result) device = tool_run (NULL, "read", "nosuch", "bar2", NULL);
+  g_autoptr (Result) region = tool_run (NULL, "read", "shm0", "nosuch", NULL);
+  g_autoptr (Result) list = tool_run (NULL, "list", NULL);
+
+  result_assert (read, 1);
+  assert_has (read->err, ACTION_READ);
+  g_assert_cmpstr (read->out, ==, "");
+  result_assert (device, 1);
+  result_assert (region, 1);
+  assert_has (region->err, "nosuch");
+  result_assert (list, 0);
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+/* With nobody's agent but its own, on its terminal. */
+static void
+test_prompt (void)
+{
+  g_autoptr (World) world = world_new ("");
+  Session *session = session_start (80, "read", "shm0", "bar2", "0", "1", NULL);
+  g_autoptr (Result) result = NULL;
+
+  session_wait_for (session, "shm0");
+  session_wait_for (session, "Password:");
+  g_assert_false (session_has_echo (session));
+  session_type (session, "\003");
+  result = session_finish (session);
+  g_assert_cmpint (result->status, ==, 128 + SIGINT);
+  world_wait_no_leases (world, 5000);
+}
+
+static void
+test_write_and_read (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Result) write = tool_run ("hello, region", "write", "kept", "bar2", "0x10", NULL);
+  g_autoptr (Result) read = tool_run (NULL, "read", "kept", "bar2", "16", "13", NULL);
+  g_autoptr (Result) last = tool_run ("!", "write", "kept", "bar2", "65535", NULL);
+  g_autoptr (Result) dump = tool_run (NULL, "dump", "kept", "bar2", NULL);
+
+  result_assert (write, 0);
+  result_assert (read, 0);
+  g_assert_cmpstr (read->out, ==, "hello, region");
+  result_assert (last, 0);
+  result_assert (dump, 0);
+  g_assert_cmpstr (dump->out, ==,
+                   "00000000  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
+                   "00000010  68 65 6c 6c 6f 2c 20 72  65 67 69 6f 6e 00 00 00  |hello, region...|\n"
+                   "00000020  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
+                   "*\n"
+                   "0000fff0  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 21  |...............!|\n"
+                   "00010000\n");
+  /* Each has given its lease back before it ended. */
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+static void
+assert_out_of_bounds (const char *verb,
+                      const char *offset,
+                      const char *length)
+{
+  g_autoptr (Result) result = tool_run ("x", verb, "kept", "bar2", offset, length, NULL);
+
+  result_assert (result, 1);
+  assert_has (result->err, "beyond the end of region bar2, which has 64K bytes");
+  g_assert_cmpstr (result->out, ==, "");
+}
+
+static void
+test_bounds (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autofree char *longer = g_strnfill (KEPT_SIZE + 1, 'x');
+  g_autoptr (Result) overflow = tool_run (longer, "write", "kept", "bar2", NULL);
+  g_autoptr (Result) nonsense = tool_run (NULL, "read", "kept", "bar2", "4 elephants", NULL);
+  g_autoptr (Result) nothing = tool_run (NULL, "read", "kept", "bar2", "0", "0", NULL);
+
+  assert_out_of_bounds ("read", "64K", NULL);
+  assert_out_of_bounds ("read", "0", "65537");
+  assert_out_of_bounds ("dump", "0xffff", "2");
+  assert_out_of_bounds ("write", "18446744073709551615", NULL);
+  result_assert (overflow, 1);
+  assert_has (overflow->err, "full after 65536 bytes");
+  result_assert (nonsense, 2);
+  result_assert (nothing, 2);
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+static void
+test_progress (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autofree char *file = g_strdup_printf ("/tmp/test-regionctl-%d", getpid ());
+  g_autoptr (Result) add = tool_run (NULL, "add", "huge", "whole=32M", "--description", "Much", NULL);
+  g_autoptr (Result) bar = tool_run_on_terminal (80, "dump", "huge", "whole", "--output", file, NULL);
+  g_autoptr (Result) piped = tool_run (NULL, "dump", "huge", "whole", "--output", file, NULL);
+  g_autoptr (Result) shown = tool_run_on_terminal (80, "dump", "huge", "whole", NULL);
+  g_autoptr (Result) small = tool_run_on_terminal (80, "dump", "shm0", "bar2", "--output", file, NULL);
+
+  result_assert (add, 0);
+  result_assert (bar, 0);
+  assert_has (bar->out, "\r[");
+  assert_has (bar->out, "100%");
+  g_assert_true (g_str_has_suffix (bar->out, "\r\033[K"));
+  result_assert (piped, 0);
+  g_assert_cmpstr (piped->out, ==, "");
+  g_assert_cmpstr (piped->err, ==, "");
+  result_assert (shown, 0);
+  g_assert_null (strchr (shown->out, '%'));
+  result_assert (small, 0);
+  g_assert_cmpstr (small->out, ==, "");
+  unlink (file);
+}
+
+static void
+test_exec_fds (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Result) result = NULL;
+
+  result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "shm0:control:rm", "--", "sh", "-c",
+                     "echo $LISTEN_FDS $LISTEN_FDNAMES; test $LISTEN_PID = $$ && echo mine;"
+                     "stat -Lc %s /proc/$$/fd/3 /proc/$$/fd/4; ls /proc/$$/fd | tr '\\n' ' '; exit 5",
+                     NULL);
+  result_assert (result, 5);
+  g_assert_cmpstr (result->out, ==, "2 ring:control\nmine\n1048576\n4096\n0 1 2 3 4 ");
+  g_assert_cmpstr (result->err, ==, "");
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+static void
+assert_exec_status (const char *command,
+                    const char *argument1,
+                    const char *argument2,
+                    int status)
+{
+  g_autoptr (Result) result = tool_run (NULL, "exec", "shm0:bar2:rm", "--", command, argument1, argument2, NULL);
+
+  result_assert (result, status);
+}
+
+static void
+test_exec_status (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Result) refused = tool_run (NULL, "exec", "shm0:bar2:rw", "--", "true", NULL);
+  g_autoptr (Result) name = tool_run (NULL, "exec", "shm0:bar2:rm=a:b", "--", "true", NULL);
+  g_autoptr (Result) no_command = tool_run (NULL, "exec", "shm0:bar2:rm", NULL);
+
+  assert_exec_status ("true", NULL, NULL, 0);
+  assert_exec_status ("sh", "-c", "exit 3", 3);
+  assert_exec_status ("sh", "-c", "kill -KILL $$", 128 + SIGKILL);
+  assert_exec_status ("no-such-command", NULL, NULL, 127);
+  assert_exec_status ("/etc/passwd", NULL, NULL, 126);
+  result_assert (refused, 1);
+  assert_has (refused->err, "shm0:bar2");
+  result_assert (name, 2);
+  result_assert (no_command, 2);
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+static void
+test_exec_lifetime (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("exec", "shm0:bar2:rwm", "--", "sh", "-c",
+                                      "trap 'exit 7' USR1; echo up; while :; do sleep 0.01; done", NULL);
+  g_autofree char *line = tool_read_line (tool);
+  g_autoptr (Result) result = NULL;
+
+  g_assert_cmpstr (line, ==, "up");
+  g_assert_cmpuint (world_count_leases (world), ==, 1);
+  tool_signal (tool, SIGUSR1);
+  result = tool_finish (tool);
+  result_assert (result, 7);
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+/* The command alone holds the region: when it lets go, nobody does. */
+static void
+test_exec_keeps_no_fd (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("exec", "shm0:bar2:rwm", "--", "sh", "-c",
+                                      "exec 3>&-; echo closed; read line", NULL);
+  g_autofree char *line = tool_read_line (tool);
+  g_autoptr (Result) result = NULL;
+
+  g_assert_cmpstr (line, ==, "closed");
+  world_wait_no_leases (world, 5000);
+  tool_close_input (tool);
+  result = tool_finish (tool);
+  result_assert (result, 1);
+  g_assert_cmpstr (result->err, ==, "");
+}
+
+static void
+test_exec_killed (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("exec", "shm0:bar2:rwm", "--", "sh", "-c",
+                                      "trap 'echo told; exit' TERM; echo up; while :; do sleep 0.01; done", NULL);
+  g_autofree char *up = tool_read_line (tool);
+  g_autofree char *told = NULL;
+
+  g_assert_cmpstr (up, ==, "up");
+  tool_signal (tool, SIGKILL);
+  told = tool_read_line (tool);
+  g_assert_cmpstr (told, ==, "told");
+  world_wait_no_leases (world, 5000);
+}
+
+/* A key reaches the command once, not once more through regionctl. */
+static void
+test_exec_key (void)
+{
+  g_autoptr (World) world = allow_all ();
+  Session *session = session_start (80, "exec", "shm0:bar2:rm", "--", "sh", "-c",
+                                    "trap 'echo INT' INT; trap 'echo done; exit 4' USR1; echo up;"
+                                    "while :; do sleep 0.01; done", NULL);
+  g_autoptr (Result) result = NULL;
+  const char *first;
+
+  session_wait_for (session, "up");
+  session_type (session, "\003");
+  session_wait_for (session, "INT");
+  kill (session->pid, SIGUSR1);
+  result = session_finish (session);
+  result_assert (result, 4);
+  first = strstr (result->out, "INT");
+  g_assert_null (strstr (first + 1, "INT"));
+}
+
+static char *
+get_lease (World *world)
+{
+  g_autoptr (Result) leases = tool_run (NULL, "leases", "--no-legend", NULL);
+  g_auto (GStrv) words = g_strsplit (g_strchug (leases->out), " ", 2);
+
+  result_assert (leases, 0);
+  g_assert_cmpuint (world_count_leases (world), ==, 1);
+  return g_strdup (words[0]);
+}
+
+static void
+test_exec_revoked (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("exec", "shm0:bar2:rwm", "--", "sh", "-c", "echo up; read line; exit 6", NULL);
+  g_autofree char *line = tool_read_line (tool);
+  g_autofree char *lease = get_lease (world);
+  g_autoptr (Result) revoke = tool_run (NULL, "revoke", lease, "maintenance", "--grace", "50ms", NULL);
+  g_autoptr (Result) verify = tool_run (NULL, "verify", "shm0", "--json", NULL);
+  g_autoptr (Result) result = NULL;
+
+  g_assert_cmpstr (line, ==, "up");
+  result_assert (revoke, 0);
+  result_assert (verify, 1);
+  assert_has (verify->out, "\"released\" : false");
+  tool_close_input (tool);
+  result = tool_finish (tool);
+  result_assert (result, 6);
+  assert_has (result->err, "will end in 50 ms: maintenance");
+  assert_has (result->err, "shm0:bar2 has ended: revoked");
+}
+
+static void
+test_open (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("open", "shm0", "bar2", "rwm", "--exclusive", "--label", "mine",
+                                      "--revocation", "detached", NULL);
+  g_autofree char *path = tool_read_line (tool);
+  g_autofree char *label = world_get_string (world, path, LEASE_INTERFACE, "Label");
+  g_autoptr (Result) busy = tool_run (NULL, "read", "shm0", "bar2", NULL);
+  g_autoptr (Result) result = NULL;
+
+  g_assert_cmpstr (label, ==, "mine");
+  result_assert (busy, 1);
+  tool_close_input (tool);
+  result = tool_finish (tool);
+  result_assert (result, 0);
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+static void
+test_open_ended (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("open", "shm0", "bar2", NULL);
+  g_autofree char *path = tool_read_line (tool);
+  g_autoptr (Result) revoke = tool_run (NULL, "revoke", path, NULL);
+  g_autoptr (Result) result = tool_finish (tool);
+  g_autoptr (Result) again = tool_run (NULL, "revoke", path, NULL);
+  g_autoptr (Result) wrong = tool_run (NULL, "revoke", "seventeen", NULL);
+
+  result_assert (revoke, 0);
+  result_assert (result, 1);
+  assert_has (result->err, "The lease has ended: revoked");
+  result_assert (again, 1);
+  result_assert (wrong, 2);
+}
+
+static void
+test_open_interrupted (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("open", "shm0", "bar2", NULL);
+  g_autofree char *path = tool_read_line (tool);
+  g_autoptr (Result) result = NULL;
+
+  g_assert_true (world_has_object (world, path));
+  tool_signal (tool, SIGINT);
+  result = tool_finish (tool);
+  result_assert (result, 0);
+}
+
+static void
+test_manage (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Result) add = tool_run (NULL, "add", "ring", "data=1M", "control=4K", "--description", "A ring",
+                                     "--persist", NULL);
+  g_autoptr (Result) again = tool_run (NULL, "add", "ring", "data=1M", NULL);
+  g_autoptr (Result) wrong = tool_run (NULL, "add", "ring2", "data", NULL);
+  g_autoptr (Result) list = tool_run (NULL, "list", NULL);
+  g_autoptr (Result) reset = tool_run (NULL, "reset", "ring", NULL);
+  g_autoptr (Result) verify = tool_run (NULL, "verify", "ring", "--timeout", "1s", NULL);
+  g_autoptr (Result) taken = tool_run (NULL, "remove", "ring", NULL);
+  g_autoptr (Result) gone = tool_run (NULL, "remove", "ring", "--force", NULL);
+
+  result_assert (add, 0);
+  result_assert (again, 1);
+  result_assert (wrong, 2);
+  assert_has (list->out, "A ring");
+  result_assert (reset, 0);
+  result_assert (verify, 0);
+  result_assert (taken, 0);
+  result_assert (gone, 1);
+}
+
+static JsonNode *
+parse (Result *result)
+{
+  g_autoptr (GError) error = NULL;
+  JsonNode *node;
+
+  result_assert (result, 0);
+  node = json_from_string (result->out, &error);
+  g_assert_no_error (error);
+  return node;
+}
+
+static void
+test_json (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) holder = tool_start ("open", "shm0", "bar2", NULL);
+  g_autofree char *path = tool_read_line (holder);
+  g_autoptr (Result) list = tool_run (NULL, "list", "--json", NULL);
+  g_autoptr (Result) leases = tool_run (NULL, "--json", "leases", "shm0", NULL);
+  g_autoptr (Result) show = tool_run (NULL, "show", "--json", "shm0", NULL);
+  g_autoptr (Result) verify = tool_run (NULL, "verify", "--json", "shm0", NULL);
+  g_autoptr (Result) open = tool_run ("", "open", "--json", "shm0", "control", NULL);
+  g_autoptr (JsonNode) devices = parse (list);
+  g_autoptr (JsonNode) array = parse (leases);
+  g_autoptr (JsonNode) device = parse (show);
+  g_autoptr (JsonNode) verdict = parse (verify);
+  g_autoptr (JsonNode) lease = parse (open);
+
+  g_assert_cmpuint (json_array_get_length (json_node_get_array (devices)), ==, 4);
+  g_assert_cmpuint (json_array_get_length (json_node_get_array (array)), ==, 1);
+  g_assert_cmpstr (json_object_get_string_member (json_array_get_object_element (json_node_get_array (array), 0),
+                                                  "Path"), ==, path);
+  g_assert_cmpstr (json_object_get_string_member (json_node_get_object (device), "Id"), ==, "shm0");
+  g_assert_cmpuint (json_array_get_length (json_object_get_array_member (json_node_get_object (device), "Leases")),
+                    ==, 1);
+  g_assert_true (json_object_get_boolean_member (json_node_get_object (verdict), "released"));
+  g_assert_cmpstr (json_object_get_string_member (json_node_get_object (lease), "Region"), ==, "control");
+}
+
+static void
+assert_fits (guint columns,
+             const char *verb,
+             const char *argument)
+{
+  g_autoptr (Result) result = tool_run_on_terminal (columns, verb, argument, NULL);
+  g_auto (GStrv) lines = g_strsplit (result->out, "\r\n", -1);
+
+  result_assert (result, 0);
+  g_assert_cmpuint (g_strv_length (lines), >, 2);
+  for (guint i = 0; lines[i]; i++)
+    g_assert_cmpuint (g_utf8_strlen (lines[i], -1), <=, columns);
+}
+
+static void
+test_widths (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autofree char *words = g_strnfill (120, 'd');
+  g_autoptr (Result) add = tool_run (NULL, "add", "a_device_with_a_name_that_is_rather_long", "one=4K", "two=4K",
+                                     "three=4K", "four=4K", "--description", words, NULL);
+  g_autoptr (Tool) holder = tool_start ("open", "a_device_with_a_name_that_is_rather_long", "three",
+                                        "--label", "a label that is sixty-four letters long, which is all there is", NULL);
+  g_autofree char *path = tool_read_line (holder);
+  g_autoptr (Result) full = tool_run (NULL, "list", NULL);
+
+  result_assert (add, 0);
+  g_assert_nonnull (path);
+  for (guint columns = 60; columns <= 200; columns += columns == 60 ? 20 : 120)
+    {
+      assert_fits (columns, "list", NULL);
+      assert_fits (columns, "leases", NULL);
+    }
+  assert_has (full->out, words);
+}
+
+/* Completes LINE in a bash of alice's; the answers, one a line. */
+static char *
+complete (const char *line)
+{
+  g_autofree char *regionctl = sandbox_installed ("usr/bin/regionctl");
+  g_autofree char *completion = sandbox_installed ("usr/share/bash-completion/completions/regionctl");
+  const char *const argv[] = {
+    "bash", "--norc", "-c",
+    ". /usr/share/bash-completion/bash_completion; . \"$1\"; PATH=${2%/*}:$PATH;"
+    "COMP_LINE=$3; COMP_POINT=${#3}; shopt -s extglob;"
+    "mapfile -t COMP_WORDS < <(grep -oE '[:=]+|[^ :=]+' <<< \"$3\");"
+    "[[ $3 == *' ' ]] && COMP_WORDS+=('');"
+    "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt () { :; };"
+    "_regionctl; printf '%s\\n' \"${COMPREPLY[@]}\"",
+    "bash", completion, regionctl, line, NULL,
+  };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *out = NULL;
+  g_autofree char *err = NULL;
+
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (err, ==, "");
+  return g_steal_pointer (&out);
+}
+
+static void
+assert_completes (const char *line,
+                  const char *answers)
+{
+  g_autofree char *out = complete (line);
+
+  g_assert_cmpstr (out, ==, answers);
+}
+
+static void
+test_completion (void)
+{
+  g_autoptr (World) world = NULL;
+
+  if (!g_file_test ("/usr/share/bash-completion/bash_completion", G_FILE_TEST_EXISTS))
+    {
+      g_test_skip ("bash-completion is not installed");
+      return;
+    }
+
+  world = allow_all ();
+  assert_completes ("regionctl re", "read\nrevoke\nreset\nremove\n");
+  assert_completes ("regionctl show ", "big\nkept\nloose\nshm0\n");
+  assert_completes ("regionctl read --output file s", "shm0\n");
+  assert_completes ("regionctl read shm0 ", "bar2\ncontrol\n");
+  assert_completes ("regionctl --address unix:path=/nonexistent show ", "\n");
+  assert_completes ("regionctl exec s", "shm0:\n");
+  assert_completes ("regionctl exec shm0:c", "control:\n");
+  assert_completes ("regionctl exec shm0:bar2:", "rm\nrwm\n");
+  assert_completes ("regionctl remove --f", "--force\n");
+}
+
+/* Reads on until a line has the words. */
+static void
+wait_for_line (Tool *tool,
+               const char *words)
+{
+  char *line;
+
+  for (;;)
+    {
+      line = tool_read_line (tool);
+      if (!line)
+        g_error ("monitor has ended before \"%s\"", words);
+      g_assert_cmpuint (strlen (line), <=, 80);
+      if (strstr (line, words))
+        break;
+      g_free (line);
+    }
+  g_free (line);
+}
+
+static void
+test_monitor (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) monitor = tool_start ("monitor", NULL);
+  g_autoptr (Result) add = NULL;
+  g_autoptr (Result) read = NULL;
+  g_autoptr (Result) result = NULL;
+
+  wait_for_line (monitor, "service org.regiond1 running");
+  process_signal (world->regiond, SIGTERM);
+  process_wait (world->regiond);
+  process_free (world->regiond);
+  wait_for_line (monitor, "service org.regiond1 stopped");
+  world->regiond = service_start (world->root);
+  wait_for_line (monitor, "service org.regiond1 started");
+
+  add = tool_run (NULL, "add", "ring", "data=4K", NULL);
+  result_assert (add, 0);
+  wait_for_line (monitor, "device ring added");
+  read = tool_run (NULL, "read", "ring", "data", "0", "1", NULL);
+  result_assert (read, 0);
+  wait_for_line (monitor, "added: ring data rm, uid 2001");
+  wait_for_line (monitor, "removed: ring data rm, uid 2001");
+
+  tool_signal (monitor, SIGTERM);
+  result = tool_finish (monitor);
+  result_assert (result, 0);
+}
+
+static void
+test_monitor_json (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) monitor = tool_start ("monitor", "--json", NULL);
+  g_autofree char *first = tool_read_line (monitor);
+  g_autoptr (Result) read = tool_run (NULL, "read", "shm0", "bar2", "0", "1", NULL);
+  gboolean removed = FALSE;
+
+  result_assert (read, 0);
+  assert_has (first, "running");
+  while (!removed)
+    {
+      g_autofree char *line = tool_read_line (monitor);
+      g_autoptr (JsonNode) node = json_from_string (line, NULL);
+      JsonObject *event = json_node_get_object (node);
+
+      removed = g_str_equal (json_object_get_string_member (event, "kind"), "lease") &&
+                g_str_equal (json_object_get_string_member (event, "event"), "removed");
+    }
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  world_init (&argc, &argv);
+  g_test_add_func ("/regionctl/status-without-service", test_status_without_service);
+  g_test_add_func ("/regionctl/refused", test_refused);
+  g_test_add_func ("/regionctl/prompt", test_prompt);
+  g_test_add_func ("/regionctl/write-and-read", test_write_and_read);
+  g_test_add_func ("/regionctl/bounds", test_bounds);
+  g_test_add_func ("/regionctl/progress", test_progress);
+  g_test_add_func ("/regionctl/exec/fds", test_exec_fds);
+  g_test_add_func ("/regionctl/exec/status", test_exec_status);
+  g_test_add_func ("/regionctl/exec/lifetime", test_exec_lifetime);
+  g_test_add_func ("/regionctl/exec/keeps-no-fd", test_exec_keeps_no_fd);
+  g_test_add_func ("/regionctl/exec/killed", test_exec_killed);
+  g_test_add_func ("/regionctl/exec/key", test_exec_key);
+  g_test_add_func ("/regionctl/exec/revoked", test_exec_revoked);
+  g_test_add_func ("/regionctl/open", test_open);
+  g_test_add_func ("/regionctl/open/ended", test_open_ended);
+  g_test_add_func ("/regionctl/open/interrupted", test_open_interrupted);
+  g_test_add_func ("/regionctl/manage", test_manage);
+  g_test_add_func ("/regionctl/json", test_json);
+  g_test_add_func ("/regionctl/widths", test_widths);
+  g_test_add_func ("/regionctl/completion", test_completion);
+  g_test_add_func ("/regionctl/monitor", test_monitor);
+  g_test_add_func ("/regionctl/monitor/json", test_monitor_json);
+  return g_test_run ();
+}
