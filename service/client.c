@@ -117,6 +117,7 @@ regiond_clients_get (RegiondClients *self,
   g_atomic_ref_count_init (&client->references);
   client->clients = self;
   client->name = g_strdup (name);
+  client->uid = G_MAXUINT32;
   client->gone = g_cancellable_new ();
   client->leases = g_hash_table_new (NULL, NULL);
   g_hash_table_insert (self->table, client->name, client);
@@ -193,6 +194,15 @@ guint32
 regiond_client_get_pid (RegiondClient *self)
 {
   return self->pid;
+}
+
+void
+regiond_client_describe (RegiondClient *self,
+                         RegiondRecord *record)
+{
+  record->owner = self->name;
+  record->uid = self->uid;
+  record->pid = self->pid;
 }
 
 GCancellable *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "log.h"
+
 #include <gio/gio.h>
 
 /* The bus names that hold or ask for leases. One NameOwnerChanged subscription
@@ -30,8 +32,11 @@ void            regiond_client_identify (RegiondClient *self, GAsyncReadyCallbac
 gboolean        regiond_client_identify_finish (RegiondClient *self, GAsyncResult *result, GError **error);
 
 const char     *regiond_client_get_name (RegiondClient *self);
-guint32         regiond_client_get_uid (RegiondClient *self); /* after identify */
+guint32         regiond_client_get_uid (RegiondClient *self); /* after identify; before, G_MAXUINT32 */
 guint32         regiond_client_get_pid (RegiondClient *self); /* after identify; for people to read */
+
+/* Fills in owner, uid and pid. */
+void            regiond_client_describe (RegiondClient *self, RegiondRecord *record);
 
 /* Cancelled when the name vanishes. */
 GCancellable   *regiond_client_get_gone (RegiondClient *self);

@@ -48,14 +48,14 @@ add_configured (RegiondDaemon *self)
 static void
 export_manager (RegiondDaemon *self)
 {
-  g_autoptr (RegiondManager) manager = regiond_manager_new (self);
   GError *error = NULL;
+
+  self->manager = G_DBUS_INTERFACE_SKELETON (regiond_manager_new (self));
 
   /* Beside the ObjectManager, which the server has put there. It cannot be
    * refused: nobody else exports on this connection. */
-  if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (manager), self->connection, REGIOND_PATH, &error))
+  if (!g_dbus_interface_skeleton_export (self->manager, self->connection, REGIOND_PATH, &error))
     g_error ("%s", error->message);
-  g_object_set_data_full (G_OBJECT (self->objects), "manager", g_steal_pointer (&manager), g_object_unref);
 }
 
 RegiondDaemon *
@@ -99,9 +99,23 @@ regiond_daemon_free (RegiondDaemon *self)
   g_autoptr (GList) devices = g_hash_table_get_values (self->devices);
 
   for (GList *l = devices; l != NULL; l = l->next)
-    remove_device (self, l->data, REGIOND_END_SHUTDOWN);
+    {
+      g_autoptr (RegiondDevice) device = g_object_ref (l->data);
 
+      remove_device (self, device, REGIOND_END_SHUTDOWN);
+      regiond_tenancy_abandon (regiond_device_get_tenancy (device));
+    }
+
+  if (self->manager != NULL)
+    {
+      g_dbus_interface_skeleton_unexport (self->manager);
+      g_object_unref (self->manager);
+    }
   g_hash_table_unref (self->devices);
+  regiond_clients_free (self->clients);
+  regiond_authority_free (self->authority);
+  g_clear_pointer (&self->watch, regiond_watch_unref);
+  regiond_budget_unref (self->budget);
   g_object_unref (self->objects);
   g_object_unref (self->connection);
   regiond_settings_free (self->settings);

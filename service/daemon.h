@@ -25,6 +25,7 @@ typedef struct {
   RegiondClients           *clients;
   RegiondBudget            *budget;
   RegiondWatch             *watch;
+  GDBusInterfaceSkeleton   *manager;
   GHashTable               *devices; /* id -> RegiondDevice */
   guint64                   next_lease;
 } RegiondDaemon;
@@ -33,7 +34,9 @@ typedef struct {
  * whatever comes of it. Devices of faulty files are left out, with a warning. */
 RegiondDaemon *regiond_daemon_new (GDBusConnection *connection, RegiondSettings *settings, GError **error);
 
-/* Ends every lease with "shutdown" and lets go of everything. */
+/* Ends every lease with "shutdown", whatever may be left of it, and lets go of
+ * everything. Nothing must wait for an answer to one of its calls any more, or
+ * the main context must not run again. */
 void           regiond_daemon_free (RegiondDaemon *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDaemon, regiond_daemon_free)
 

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "log.h"
 #include "options.h"
+#include "permit.h"
 
 #define LEASE_INTERFACE "org.regiond1.Lease"
 #define REASON_MOST 256
@@ -179,10 +180,12 @@ tell_owner (RegiondLease *self,
                                  parameters, NULL);
 }
 
+/* @client: whose doing it is. */
 static void
-log_event (RegiondLease *self,
-           const char   *event,
-           const char   *reason)
+log_event (RegiondLease  *self,
+           RegiondClient *client,
+           const char    *event,
+           const char    *reason)
 {
   RegiondDBusLease *lease = REGIOND_DBUS_LEASE (self);
   RegiondRecord record = {
@@ -191,12 +194,10 @@ log_event (RegiondLease *self,
     .region = regiond_dbus_lease_get_region (lease),
     .access = regiond_dbus_lease_get_access (lease),
     .lease = self->path,
-    .owner = regiond_client_get_name (self->client),
-    .uid = regiond_client_get_uid (self->client),
-    .pid = regiond_client_get_pid (self->client),
     .reason = reason,
   };
 
+  regiond_client_describe (client, &record);
   regiond_log (&record);
 }
 
@@ -217,10 +218,10 @@ regiond_lease_end (RegiondLease *self,
     {
       g_autofree char *full = g_strdup_printf ("%s: %s", reason, self->revoke_reason);
 
-      log_event (self, "end", full);
+      log_event (self, self->client, "end", full);
     }
   else
-    log_event (self, "end", reason);
+    log_event (self, self->client, "end", reason);
 }
 
 static gboolean
@@ -262,6 +263,7 @@ handle_release (RegiondDBusLease      *object,
 /* One Revoke under way. */
 typedef struct {
   RegiondLease          *lease;
+  RegiondClient         *caller;
   GDBusMethodInvocation *invocation;
   char                  *reason;
   guint32                grace;
@@ -271,6 +273,7 @@ static void
 revocation_free (Revocation *self)
 {
   g_object_unref (self->lease);
+  regiond_client_unref (self->caller);
   g_free (self->reason);
   g_free (self);
 }
@@ -302,21 +305,21 @@ announce_end (RegiondLease *self,
   self->grace = g_timeout_add (revocation->grace, on_grace_over, self);
   regiond_lease_set_state (self, REGIOND_LEASE_REVOKING);
   tell_owner (self, "RevokeRequested", g_variant_new ("(su)", revocation->reason, revocation->grace));
-  log_event (self, "revocation", revocation->reason);
+  log_event (self, revocation->caller, "revocation", revocation->reason);
 }
 
 static void
-on_revoke_authorized (GObject      *source,
+on_revoke_permitted (GObject      *source,
                       GAsyncResult *result,
                       gpointer      data)
 {
   g_autoptr (Revocation) revocation = data;
   RegiondLease *self = revocation->lease;
-  RegiondAuthority *authority = regiond_device_get_daemon (self->device)->authority;
   GError *error = NULL;
 
-  if (!regiond_authority_check_finish (authority, result, &error) || !check_active (self, &error))
+  if (!regiond_permit_ask_finish (result, &error) || !check_active (self, &error))
     {
+      log_event (self, revocation->caller, "refusal", error->message);
       regiond_error_return (revocation->invocation, error);
       return;
     }
@@ -326,7 +329,10 @@ on_revoke_authorized (GObject      *source,
   if (revocation->grace > 0)
     announce_end (self, revocation);
   else
-    regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_REVOKED);
+    {
+      log_event (self, revocation->caller, "revocation", revocation->reason);
+      regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_REVOKED);
+    }
   regiond_dbus_lease_complete_revoke (REGIOND_DBUS_LEASE (self), revocation->invocation);
 }
 
@@ -359,6 +365,7 @@ handle_revoke (RegiondDBusLease      *object,
   gboolean interactive = FALSE;
   guint32 grace = 0;
   const RegiondOption known[] = { { "grace", "u", &grace }, { "interactive", "b", &interactive } };
+  RegiondDaemon *daemon = regiond_device_get_daemon (self->device);
   Revocation *revocation;
   GError *error = NULL;
 
@@ -372,10 +379,15 @@ handle_revoke (RegiondDBusLease      *object,
     }
 
   revocation = g_new (Revocation, 1);
-  *revocation = (Revocation){ g_object_ref (self), invocation, g_strdup (reason), grace };
-  regiond_authority_check (regiond_device_get_daemon (self->device)->authority,
-                           make_revoke_question (self, invocation, interactive), NULL, on_revoke_authorized,
-                           revocation);
+  *revocation = (Revocation){
+    .lease = g_object_ref (self),
+    .caller = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation)),
+    .invocation = invocation,
+    .reason = g_strdup (reason),
+    .grace = grace,
+  };
+  regiond_permit_ask (daemon->authority, revocation->caller, make_revoke_question (self, invocation, interactive),
+                      on_revoke_permitted, revocation);
   return TRUE;
 }
 

@@ -29,6 +29,12 @@ append_words (GString    *line,
     g_string_append_printf (line, " %s%s", word, value);
 }
 
+static gboolean
+is_known (const RegiondRecord *record)
+{
+  return record->owner != NULL && record->uid != G_MAXUINT32;
+}
+
 static char *
 to_line (const RegiondRecord *record)
 {
@@ -39,8 +45,10 @@ to_line (const RegiondRecord *record)
     g_string_append_printf (line, ":%s", record->region);
   append_words (line, "", record->access);
   append_words (line, "lease ", record->lease);
-  if (record->owner != NULL)
+  if (is_known (record))
     g_string_append_printf (line, " of %s (uid %u, pid %u)", record->owner, record->uid, record->pid);
+  else
+    append_words (line, "of ", record->owner);
   if (record->reason != NULL)
     g_string_append_printf (line, ": %s", record->reason);
   return g_string_free (line, FALSE);
@@ -63,8 +71,8 @@ regiond_log (const RegiondRecord *record)
   add (&fields, "REGIOND_ACCESS", record->access);
   add (&fields, "REGIOND_LEASE", record->lease);
   add (&fields, "REGIOND_OWNER", record->owner);
-  add (&fields, "REGIOND_UID", record->owner != NULL ? uid : NULL);
-  add (&fields, "REGIOND_PID", record->owner != NULL ? pid : NULL);
+  add (&fields, "REGIOND_UID", is_known (record) ? uid : NULL);
+  add (&fields, "REGIOND_PID", is_known (record) ? pid : NULL);
   add (&fields, "REGIOND_REASON", record->reason);
   g_log_structured_array (G_LOG_LEVEL_MESSAGE, fields.fields, fields.n);
 }

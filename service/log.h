@@ -5,7 +5,8 @@
 
 /* What the journal keeps of one grant, refusal, end or reset: a line for
  * people, and the fields REGIOND_EVENT, REGIOND_DEVICE, … for queries. What is
- * NULL is left out; uid and pid count where there is an owner. */
+ * NULL is left out; uid and pid count where there is an owner, and a uid of
+ * G_MAXUINT32 is one that left before the bus could say who it was. */
 typedef struct {
   const char *event;  /* "grant", "refusal", "revocation", "end", "retirement", "reset", "device" */
   const char *device;

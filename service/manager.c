@@ -6,6 +6,7 @@
 #include "error.h"
 #include "log.h"
 #include "options.h"
+#include "permit.h"
 
 #define ACTION "org.regiond1.manage-devices"
 #define DESCRIPTION_MOST 256
@@ -46,6 +47,7 @@ regiond_manager_new (RegiondDaemon *daemon)
 typedef struct {
   RegiondManager        *manager;
   GDBusMethodInvocation *invocation;
+  RegiondClient         *caller;
   RegiondDeviceSettings *settings; /* to add */
   char                  *path;     /* to remove */
   gboolean               force;
@@ -56,21 +58,45 @@ change_free (Change *self)
 {
   g_clear_pointer (&self->settings, regiond_device_settings_free);
   g_free (self->path);
+  regiond_client_unref (self->caller);
   g_object_unref (self->manager);
   g_free (self);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Change, change_free)
 
-static void
-log_device (const char *id,
-            const char *sender,
-            const char *what)
+static Change *
+change_new (RegiondManager        *manager,
+            GDBusMethodInvocation *invocation)
 {
-  g_autofree char *reason = g_strdup_printf ("%s by %s", what, sender);
-  RegiondRecord record = { .event = "device", .device = id, .reason = reason };
+  Change *self = g_new0 (Change, 1);
 
+  self->manager = g_object_ref (manager);
+  self->invocation = invocation;
+  self->caller = regiond_clients_get (manager->daemon->clients, g_dbus_method_invocation_get_sender (invocation));
+  return self;
+}
+
+static void
+log_change (Change     *self,
+            const char *event,
+            const char *device,
+            const char *reason)
+{
+  RegiondRecord record = { .event = event, .device = device, .reason = reason };
+
+  regiond_client_describe (self->caller, &record);
   regiond_log (&record);
+}
+
+/* Takes @error. */
+static void
+refuse (Change     *self,
+        const char *device,
+        GError     *error)
+{
+  log_change (self, "refusal", device, error->message);
+  regiond_error_return (self->invocation, error);
 }
 
 static gboolean
@@ -141,7 +167,7 @@ read_device (RegiondManager *self,
 }
 
 static void
-on_add_authorized (GObject      *source,
+on_add_permitted (GObject      *source,
                    GAsyncResult *result,
                    gpointer      data)
 {
@@ -150,15 +176,15 @@ on_add_authorized (GObject      *source,
   RegiondDevice *device = NULL;
   GError *error = NULL;
 
-  if (regiond_authority_check_finish (daemon->authority, result, &error))
+  if (regiond_permit_ask_finish (result, &error))
     device = regiond_daemon_add_memory_device (daemon, change->settings, &error);
   if (device == NULL)
     {
-      regiond_error_return (change->invocation, error);
+      refuse (change, change->settings->id, error);
       return;
     }
 
-  log_device (change->settings->id, g_dbus_method_invocation_get_sender (change->invocation), "added");
+  log_change (change, "device", change->settings->id, "added");
   regiond_dbus_manager_complete_add_memory_device (REGIOND_DBUS_MANAGER (change->manager), change->invocation,
                                                    regiond_device_get_path (device));
 }
@@ -203,12 +229,10 @@ handle_add_memory_device (RegiondDBusManager    *object,
   if (settings == NULL)
     return regiond_error_return (invocation, error);
 
-  change = g_new0 (Change, 1);
-  change->manager = g_object_ref (self);
-  change->invocation = invocation;
+  change = change_new (self, invocation);
   change->settings = settings;
-  regiond_authority_check (self->daemon->authority, make_add_question (change, interactive), NULL, on_add_authorized,
-                           change);
+  regiond_permit_ask (self->daemon->authority, change->caller, make_add_question (change, interactive),
+                      on_add_permitted, change);
   return TRUE;
 }
 
@@ -234,7 +258,7 @@ find_removable (Change  *change,
 }
 
 static void
-on_remove_authorized (GObject      *source,
+on_remove_permitted (GObject      *source,
                       GAsyncResult *result,
                       gpointer      data)
 {
@@ -243,15 +267,15 @@ on_remove_authorized (GObject      *source,
   RegiondDevice *device = NULL;
   GError *error = NULL;
 
-  if (regiond_authority_check_finish (daemon->authority, result, &error))
+  if (regiond_permit_ask_finish (result, &error))
     device = find_removable (change, &error);
   if (device == NULL)
     {
-      regiond_error_return (change->invocation, error);
+      refuse (change, change->path, error);
       return;
     }
 
-  log_device (regiond_device_get_id (device), g_dbus_method_invocation_get_sender (change->invocation), "removed");
+  log_change (change, "device", regiond_device_get_id (device), "removed");
   regiond_daemon_remove_device (daemon, device);
   regiond_dbus_manager_complete_remove_device (REGIOND_DBUS_MANAGER (change->manager), change->invocation);
 }
@@ -263,15 +287,13 @@ handle_remove_device (RegiondDBusManager    *object,
                       GVariant              *options)
 {
   RegiondManager *self = REGIOND_MANAGER (object);
-  g_autoptr (Change) change = g_new0 (Change, 1);
+  g_autoptr (Change) change = change_new (self, invocation);
   gboolean interactive = FALSE;
   const RegiondOption known[] = { { "force", "b", &change->force }, { "interactive", "b", &interactive } };
   RegiondQuestion *question;
   RegiondDevice *device;
   GError *error = NULL;
 
-  change->manager = g_object_ref (self);
-  change->invocation = invocation;
   change->path = g_strdup (path);
   if (!regiond_options_read (options, known, G_N_ELEMENTS (known), &error) ||
       (device = find_removable (change, &error)) == NULL)
@@ -280,7 +302,8 @@ handle_remove_device (RegiondDBusManager    *object,
   question = regiond_question_new (ACTION, invocation, interactive,
                                    g_strdup_printf ("remove device %s", regiond_device_get_id (device)));
   regiond_device_add_details (device, question);
-  regiond_authority_check (self->daemon->authority, question, NULL, on_remove_authorized, g_steal_pointer (&change));
+  regiond_permit_ask (self->daemon->authority, change->caller, question, on_remove_permitted, change);
+  g_steal_pointer (&change);
   return TRUE;
 }
 

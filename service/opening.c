@@ -4,6 +4,7 @@
 #include "error.h"
 #include "log.h"
 #include "options.h"
+#include "permit.h"
 
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
@@ -21,7 +22,6 @@ typedef struct {
   gboolean               exclusive;
   gboolean               interactive;
   char                  *label;
-  guint                  waiting_for; /* answers: who it is, and may he */
   GError                *error;       /* the first thing in the way */
   RegiondHold           *hold;
   int                    fd;
@@ -141,12 +141,10 @@ log_event (Opening    *self,
     .region = self->region->name,
     .access = regiond_access_to_string (self->access),
     .lease = lease,
-    .owner = regiond_client_get_name (self->client),
-    .uid = regiond_client_get_uid (self->client),
-    .pid = regiond_client_get_pid (self->client),
     .reason = reason,
   };
 
+  regiond_client_describe (self->client, &record);
   regiond_log (&record);
 }
 
@@ -290,47 +288,21 @@ done (gpointer data)
     regiond_device_park (device);
 }
 
-/* Who it is and whether he may are asked at once: one wait, not two. */
 static void
-take_answer (Opening *self,
-             GError  *error)
+on_permitted (GObject      *source,
+              GAsyncResult *result,
+              gpointer      data)
 {
-  if (self->error == NULL)
-    self->error = error;
-  else
-    g_clear_error (&error);
+  Opening *self = data;
+  GError *error = NULL;
 
-  if (--self->waiting_for > 0)
-    return;
-
+  /* What was in the way before polkit was asked comes first. */
   if (self->error != NULL)
     refuse (self, g_steal_pointer (&self->error));
+  else if (!regiond_permit_ask_finish (result, &error))
+    refuse (self, error);
   else
     regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
-}
-
-static void
-on_identified (GObject      *source,
-               GAsyncResult *result,
-               gpointer      data)
-{
-  Opening *self = data;
-  GError *error = NULL;
-
-  regiond_client_identify_finish (self->client, result, &error);
-  take_answer (self, error);
-}
-
-static void
-on_authorized (GObject      *source,
-               GAsyncResult *result,
-               gpointer      data)
-{
-  Opening *self = data;
-  GError *error = NULL;
-
-  regiond_authority_check_finish (regiond_device_get_daemon (self->device)->authority, result, &error);
-  take_answer (self, error);
 }
 
 static RegiondQuestion *
@@ -381,14 +353,8 @@ regiond_opening_start (RegiondDevice         *device,
       regiond_error_return (invocation, error);
       return;
     }
-  if (!check_again (self, &error))
-    {
-      refuse (self, error);
-      return;
-    }
-
-  self->waiting_for = 2;
-  regiond_client_identify (self->client, on_identified, self);
-  regiond_authority_check (daemon->authority, make_question (self), regiond_client_get_gone (self->client),
-                           on_authorized, self);
+  /* Nobody is asked for a password for what could not be had anyway; who it
+   * was is asked all the same, for the log. */
+  regiond_permit_ask (daemon->authority, self->client, check_again (self, &self->error) ? make_question (self) : NULL,
+                      on_permitted, self);
 }

@@ -4,11 +4,12 @@
 #include "error.h"
 #include "log.h"
 #include "options.h"
+#include "permit.h"
 
 typedef struct {
   RegiondDevice         *device;
   GDBusMethodInvocation *invocation;
-  char                  *sender;
+  RegiondClient         *client;
   gboolean               leased;
   GError                *error;
 } Reset;
@@ -18,7 +19,7 @@ reset_free (Reset *self)
 {
   g_clear_error (&self->error);
   g_object_unref (self->device);
-  g_free (self->sender);
+  regiond_client_unref (self->client);
   g_free (self);
 }
 
@@ -31,11 +32,12 @@ answer (Reset  *reset,
 {
   g_autoptr (Reset) self = reset;
   RegiondRecord record = {
-    .event = "reset",
+    .event = error != NULL ? "refusal" : "reset",
     .device = regiond_device_get_id (self->device),
-    .reason = error != NULL ? error->message : self->sender,
+    .reason = error != NULL ? error->message : "asked for",
   };
 
+  regiond_client_describe (self->client, &record);
   regiond_log (&record);
   if (error != NULL)
     regiond_error_return (self->invocation, error);
@@ -56,7 +58,7 @@ check (Reset   *self,
       g_propagate_error (error, g_steal_pointer (&unusable));
       return FALSE;
     }
-  if (regiond_tenancy_has_others (regiond_device_get_tenancy (self->device), self->sender))
+  if (regiond_tenancy_has_others (regiond_device_get_tenancy (self->device), regiond_client_get_name (self->client)))
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
                    "Device %s cannot be reset while somebody else has a lease on it; see its Leases, and revoke them "
@@ -111,14 +113,14 @@ done (gpointer data)
 static const RegiondTurn turn = { begin, work, done };
 
 static void
-on_authorized (GObject      *source,
+on_permitted (GObject      *source,
                GAsyncResult *result,
                gpointer      data)
 {
   Reset *self = data;
-  GError *error = NULL;
+  GError *error = g_steal_pointer (&self->error);
 
-  if (regiond_authority_check_finish (regiond_device_get_daemon (self->device)->authority, result, &error))
+  if (error == NULL && regiond_permit_ask_finish (result, &error))
     regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
   else
     answer (self, error);
@@ -142,6 +144,9 @@ regiond_reset_start (RegiondDevice         *device,
                      GVariant              *options)
 {
   Reset *self;
+  RegiondDaemon *daemon = regiond_device_get_daemon (device);
+  RegiondQuestion *question = NULL;
+  const char *sender = g_dbus_method_invocation_get_sender (invocation);
   gboolean interactive = FALSE;
   const RegiondOption known[] = { { "interactive", "b", &interactive } };
   GError *error = NULL;
@@ -155,13 +160,11 @@ regiond_reset_start (RegiondDevice         *device,
   self = g_new0 (Reset, 1);
   self->device = g_object_ref (device);
   self->invocation = invocation;
-  self->sender = g_strdup (g_dbus_method_invocation_get_sender (invocation));
+  self->client = regiond_clients_get (daemon->clients, sender);
 
-  if (!check (self, &error))
-    answer (self, error);
-  else if (g_str_equal (regiond_tenancy_get_exclusive (regiond_device_get_tenancy (device)), self->sender))
-    regiond_turns_push (regiond_device_get_turns (device), &turn, self);
-  else
-    regiond_authority_check (regiond_device_get_daemon (device)->authority, make_question (self, interactive), NULL,
-                             on_authorized, self);
+  /* The exclusive owner needs no leave. */
+  if (check (self, &self->error) &&
+      !g_str_equal (regiond_tenancy_get_exclusive (regiond_device_get_tenancy (device)), sender))
+    question = make_question (self, interactive);
+  regiond_permit_ask (daemon->authority, self->client, question, on_permitted, self);
 }

@@ -197,6 +197,16 @@ regiond_tenancy_end_all (RegiondTenancy *self,
     regiond_tenancy_end (self, g_ptr_array_index (leases, i), end);
 }
 
+void
+regiond_tenancy_abandon (RegiondTenancy *self)
+{
+  g_autoptr (GPtrArray) leases = copy_set (self->ended);
+
+  g_clear_handle_id (&self->timer, g_source_remove);
+  for (guint i = 0; i < leases->len; i++)
+    forget (self, g_ptr_array_index (leases, i));
+}
+
 /* The patience with this one is over: it is live or leaked. */
 static void
 lose_patience (RegiondTenancy *self,

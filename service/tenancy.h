@@ -34,6 +34,9 @@ gboolean        regiond_tenancy_add (RegiondTenancy *self, RegiondLease *lease, 
 void            regiond_tenancy_end (RegiondTenancy *self, RegiondLease *lease, RegiondEnd end);
 void            regiond_tenancy_end_all (RegiondTenancy *self, RegiondEnd end);
 
+/* Forgets what ended leases have left behind: the service ends. */
+void            regiond_tenancy_abandon (RegiondTenancy *self);
+
 /* Looks now which references are gone. */
 void            regiond_tenancy_look (RegiondTenancy *self);
 

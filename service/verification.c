@@ -36,10 +36,12 @@ describe (RegiondDevice *device)
 {
   RegiondTenancy *tenancy = regiond_device_get_tenancy (device);
   g_auto (GStrv) ended = regiond_tenancy_list_ended (tenancy);
-  const char *const proofs[] = { "setlease", "keyring", NULL };
+  g_autoptr (GPtrArray) proofs = g_ptr_array_new ();
   GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
 
-  g_variant_builder_add (&builder, "{sv}", "proofs", g_variant_new_strv (proofs, -1));
+  regiond_backend_list_proofs (regiond_device_get_backend (device), proofs);
+  g_variant_builder_add (&builder, "{sv}", "proofs",
+                         g_variant_new_strv ((const char *const *) proofs->pdata, proofs->len));
   g_variant_builder_add (&builder, "{sv}", "references",
                          g_variant_new_uint32 (regiond_tenancy_count_lingering (tenancy)));
   g_variant_builder_add (&builder, "{sv}", "leases", g_variant_new_objv ((const char *const *) ended, -1));

@@ -87,7 +87,7 @@ regiond_watch_new (GError **error)
       return NULL;
     }
 
-  self = g_new0 (RegiondWatch, 1);
+  self = g_atomic_rc_box_new0 (RegiondWatch);
   self->fd = fd;
   g_mutex_init (&self->lock);
   self->listeners = g_hash_table_new_full (NULL, NULL, NULL, g_free);
@@ -97,15 +97,26 @@ regiond_watch_new (GError **error)
   return self;
 }
 
-void
-regiond_watch_free (RegiondWatch *self)
+RegiondWatch *
+regiond_watch_ref (RegiondWatch *self)
+{
+  return g_atomic_rc_box_acquire (self);
+}
+
+static void
+clear (RegiondWatch *self)
 {
   g_source_destroy (self->source);
   g_source_unref (self->source);
   g_hash_table_unref (self->listeners);
   close (self->fd);
   g_mutex_clear (&self->lock);
-  g_free (self);
+}
+
+void
+regiond_watch_unref (RegiondWatch *self)
+{
+  g_atomic_rc_box_release_full (self, (GDestroyNotify) clear);
 }
 
 int

@@ -14,8 +14,9 @@ typedef void (*RegiondWatchFunc) (gpointer data);
 
 /* Failed or LimitExceeded when the kernel gives no inotify instance. */
 RegiondWatch *regiond_watch_new (GError **error);
-void          regiond_watch_free (RegiondWatch *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondWatch, regiond_watch_free)
+RegiondWatch *regiond_watch_ref (RegiondWatch *self);
+void          regiond_watch_unref (RegiondWatch *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondWatch, regiond_watch_unref)
 
 /* Calls @func after closes of the file behind @fd, until removed. Returns an
  * id, or -1 with LimitExceeded (fs.inotify.max_user_watches) or Failed. */

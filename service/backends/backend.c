@@ -29,6 +29,13 @@ regiond_backend_get_revocation (RegiondBackend  *self,
 }
 
 void
+regiond_backend_list_proofs (RegiondBackend *self,
+                             GPtrArray      *proofs)
+{
+  REGIOND_BACKEND_GET_CLASS (self)->list_proofs (self, proofs);
+}
+
+void
 regiond_backend_spend (RegiondBackend *self)
 {
   REGIOND_BACKEND_GET_CLASS (self)->spend (self);

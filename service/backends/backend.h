@@ -23,6 +23,7 @@ struct _RegiondBackendClass {
 
   RegiondMechanism (*find_mechanism) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access);
   RegiondRevocation (*get_revocation) (RegiondBackend *self, RegiondMechanism mechanism);
+  void (*list_proofs) (RegiondBackend *self, GPtrArray *proofs);
   void (*spend) (RegiondBackend *self);
   gboolean (*attach) (RegiondBackend *self, GCancellable *cancellable, GError **error);
   RegiondHold *(*open_region) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access, int *fd,
@@ -36,6 +37,10 @@ RegiondMechanism  regiond_backend_find_mechanism (RegiondBackend *self, RegiondR
 
 /* What @mechanism guarantees on this device. */
 RegiondRevocation regiond_backend_get_revocation (RegiondBackend *self, RegiondMechanism mechanism);
+
+/* Adds how it can be known here that references are gone ("setlease", …):
+ * static strings. */
+void              regiond_backend_list_proofs (RegiondBackend *self, GPtrArray *proofs);
 
 /* The last lease has ended: what was lent is never lent again. At once. */
 void              regiond_backend_spend (RegiondBackend *self);

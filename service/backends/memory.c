@@ -3,12 +3,14 @@
 
 #include "error.h"
 #include "mechanisms/memfd.h"
+#include "mechanisms/witness.h"
 
 /* The object of a region goes this way: none, fresh, lent, retired; and from
  * there to none, or to a fresh copy where the contents persist. */
 typedef struct {
   RegiondRegion *region;
   RegiondMemfd  *memfd;
+  gboolean       lent; /* contents of somebody's may be in it; workers only */
 } Slot;
 
 struct _RegiondMemoryBackend {
@@ -65,6 +67,16 @@ get_revocation (RegiondBackend  *backend,
 }
 
 static void
+list_proofs (RegiondBackend *backend,
+             GPtrArray      *proofs)
+{
+  if (regiond_memfd_sees_readers ())
+    g_ptr_array_add (proofs, (gpointer) "setlease");
+  if (regiond_witness_is_available ())
+    g_ptr_array_add (proofs, (gpointer) "keyring");
+}
+
+static void
 spend (RegiondBackend *backend)
 {
   RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
@@ -90,7 +102,7 @@ put_away (RegiondMemoryBackend *self,
   if (memfd == NULL || !regiond_memfd_is_retired (memfd))
     return TRUE;
 
-  if (self->persist && (copy = regiond_memfd_copy (memfd, error)) == NULL)
+  if (self->persist && self->slots[index].lent && (copy = regiond_memfd_copy (memfd, error)) == NULL)
     {
       g_prefix_error (error, "The contents of region %s of %s could not be kept: ", self->slots[index].region->name,
                       self->id);
@@ -150,6 +162,7 @@ open_region (RegiondBackend *backend,
   g_autoptr (RegiondMemfd) memfd = get_memfd (REGIOND_MEMORY_BACKEND (backend), region->index);
 
   g_assert (memfd != NULL);
+  REGIOND_MEMORY_BACKEND (backend)->slots[region->index].lent = TRUE;
   return regiond_memfd_open (memfd, access, fd, error);
 }
 
@@ -165,11 +178,24 @@ park (RegiondBackend *backend,
         return FALSE;
     }
 
-  /* Objects that a failed first open left unlent. */
-  for (guint i = 0; i < self->regions->len && !self->persist; i++)
-    set_memfd (self, i, NULL);
+  /* Objects that nobody has had: of regions not opened, or left by a first
+   * open that failed. */
+  for (guint i = 0; i < self->regions->len; i++)
+    {
+      if (!self->persist || !self->slots[i].lent)
+        set_memfd (self, i, NULL);
+    }
 
   return TRUE;
+}
+
+/* Contents, too, that would have persisted. */
+static void
+forget (RegiondMemoryBackend *self,
+        guint                 index)
+{
+  set_memfd (self, index, NULL);
+  self->slots[index].lent = FALSE;
 }
 
 static gboolean
@@ -184,7 +210,7 @@ reset (RegiondBackend *backend,
       g_autoptr (RegiondMemfd) memfd = get_memfd (self, i);
 
       if (!leased || memfd == NULL || regiond_memfd_is_retired (memfd))
-        set_memfd (self, i, NULL);
+        forget (self, i);
       else if (!regiond_memfd_empty (memfd, error))
         return FALSE;
     }
@@ -202,6 +228,7 @@ regiond_memory_backend_finalize (GObject *object)
   if (self->declared > 0)
     regiond_budget_undeclare (self->budget, self->declared);
   regiond_budget_unref (self->budget);
+  regiond_watch_unref (self->watch);
 
   g_free (self->slots);
   g_free (self->id);
@@ -223,6 +250,7 @@ regiond_memory_backend_class_init (RegiondMemoryBackendClass *klass)
   backend_class->reset_methods = reset_methods;
   backend_class->find_mechanism = find_mechanism;
   backend_class->get_revocation = get_revocation;
+  backend_class->list_proofs = list_proofs;
   backend_class->spend = spend;
   backend_class->attach = attach;
   backend_class->open_region = open_region;
@@ -250,7 +278,7 @@ regiond_memory_backend_new (const char               *id,
   self->regions = g_ptr_array_ref (setup->regions);
   self->persist = setup->persist;
   self->tolerate = setup->tolerate;
-  self->watch = watch;
+  self->watch = regiond_watch_ref (watch);
   self->budget = regiond_budget_ref (budget);
   self->slots = g_new0 (Slot, self->regions->len);
   for (guint i = 0; i < self->regions->len; i++)

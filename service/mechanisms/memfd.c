@@ -66,6 +66,7 @@ regiond_memfd_finalize (GObject *object)
 
   if (self->watch_id >= 0)
     regiond_watch_remove (self->watch, self->watch_id);
+  regiond_watch_unref (self->watch);
 
   *remains = (Remains){ self->fd, self->size, self->budget };
   g_thread_pool_push (undertaker, remains, NULL);
@@ -156,7 +157,7 @@ regiond_memfd_new (RegiondWatch  *watch,
     return NULL;
 
   self = g_object_new (REGIOND_TYPE_MEMFD, NULL);
-  self->watch = watch;
+  self->watch = regiond_watch_ref (watch);
   self->budget = regiond_budget_ref (budget);
   self->name = g_strdup (name);
   self->size = size;
@@ -209,14 +210,55 @@ regiond_memfd_empty (RegiondMemfd *self,
   return allocate (self, NULL, error);
 }
 
+/* Whether F_SETLEASE could be had: nobody else has the file open. */
+static gboolean
+try_lease (int fd)
+{
+  if (fcntl (fd, F_SETLEASE, F_WRLCK) < 0)
+    return FALSE;
+
+  fcntl (fd, F_SETLEASE, F_UNLCK);
+  return TRUE;
+}
+
+/* A file that is open, then closed again, for reading. */
+static gboolean
+probe_reader (int fd)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  int reader = open (path, O_RDONLY | O_CLOEXEC);
+  gboolean seen;
+
+  if (reader < 0)
+    return FALSE;
+
+  seen = !try_lease (fd);
+  close (reader);
+  return seen && try_lease (fd);
+}
+
+gboolean
+regiond_memfd_sees_readers (void)
+{
+  static gsize answer = 0;
+
+  if (g_once_init_enter (&answer))
+    {
+      RegiondMemfd probe = { .name = (char *) "regiond:probe", .size = sysconf (_SC_PAGESIZE), .fd = -1 };
+      gboolean seen = make (&probe) && probe_reader (probe.fd);
+
+      if (probe.fd >= 0)
+        close (probe.fd);
+      g_once_init_leave (&answer, seen ? 1 : 2);
+    }
+
+  return answer == 1;
+}
+
 gboolean
 regiond_memfd_is_free (RegiondMemfd *self)
 {
-  if (fcntl (self->fd, F_SETLEASE, F_WRLCK) < 0)
-    return FALSE;
-
-  fcntl (self->fd, F_SETLEASE, F_UNLCK);
-  return TRUE;
+  return regiond_memfd_sees_readers () && try_lease (self->fd);
 }
 
 void

@@ -34,8 +34,12 @@ gboolean regiond_memfd_empty (RegiondMemfd *self, GError **error);
  * is on its way. Any thread; changes its session keyring (witness.h). */
 RegiondHold *regiond_memfd_open (RegiondMemfd *self, RegiondAccess access, int *fd, GError **error);
 
-/* Whether no description but regiond's own, no mapping and no copy in flight
- * is left (F_SETLEASE, fcntl(2)). Page pins are invisible to it: that is why
+/* Whether F_SETLEASE on this kernel counts those who have a file open for
+ * reading only (facts: thanks to CONFIG_IMA). Tried out once. */
+gboolean regiond_memfd_sees_readers (void);
+
+/* Whether it is proved that no description but regiond's own, no mapping and no copy in flight
+ * is left (F_SETLEASE, fcntl(2)); never where readers are not seen. Page pins are invisible to it: that is why
  * an object is never lent again. */
 gboolean regiond_memfd_is_free (RegiondMemfd *self);
 

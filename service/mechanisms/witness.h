@@ -29,5 +29,9 @@ typedef struct {
  * opened all the same and @witness->serial is 0. */
 int regiond_witness_open (RegiondWitness *witness, const char *path, int flags);
 
+/* Whether this kernel gives session keyrings. Tried out once, on a thread of
+ * its own. */
+gboolean regiond_witness_is_available (void);
+
 /* TRUE only if it is proved that the description is gone. */
 gboolean regiond_witness_is_gone (const RegiondWitness *witness);
