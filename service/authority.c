@@ -4,7 +4,9 @@
 #include "error.h"
 
 struct _RegiondAuthority {
-  PolkitAuthority *polkit; /* NULL until the first question */
+  PolkitAuthority *polkit;  /* NULL until it has been got */
+  gboolean         getting;
+  GQueue           waiting; /* GTask: the checks that wait for it */
   guint            timeout;
   guint            prompt_timeout;
 };
@@ -15,6 +17,7 @@ typedef struct {
   RegiondQuestion  *question;
   GCancellable     *stop; /* what ends polkit's call: the caller's cancellable or the timeout */
   gulong            chained;
+  GSource          *impatience; /* fires when the check is stopped while it waits */
   guint             timer;
   gboolean          timed_out;
 } Check;
@@ -53,30 +56,26 @@ regiond_question_add (RegiondQuestion *self,
   polkit_details_insert (self->details, key, value);
 }
 
-RegiondAuthority *
-regiond_authority_new (guint timeout,
-                       guint prompt_timeout)
-{
-  RegiondAuthority *self = g_new0 (RegiondAuthority, 1);
-
-  self->timeout = timeout;
-  self->prompt_timeout = prompt_timeout;
-  return self;
-}
-
-void
-regiond_authority_free (RegiondAuthority *self)
+static void
+clear (RegiondAuthority *self)
 {
   g_clear_object (&self->polkit);
-  g_free (self);
+}
+
+static void
+release (RegiondAuthority *self)
+{
+  g_rc_box_release_full (self, (GDestroyNotify) clear);
 }
 
 static void
 check_free (Check *self)
 {
+  g_assert (self->impatience == NULL);
   g_clear_handle_id (&self->timer, g_source_remove);
   g_object_unref (self->stop);
   regiond_question_free (self->question);
+  release (self->authority);
   g_free (self);
 }
 
@@ -202,24 +201,114 @@ ask (GTask *task)
 }
 
 static void
+stop_waiting (GTask *task)
+{
+  Check *check = g_task_get_task_data (task);
+
+  g_queue_remove (&check->authority->waiting, task);
+  g_source_destroy (check->impatience);
+  g_clear_pointer (&check->impatience, g_source_unref);
+}
+
+static void
+refuse_waiting (GTask  *task,
+                GError *error)
+{
+  Check *check = g_task_get_task_data (task);
+
+  stop_waiting (task);
+  g_cancellable_disconnect (g_task_get_cancellable (task), check->chained);
+  refuse_failed (task, error);
+}
+
+static gboolean
+on_impatient (GCancellable *stop,
+              gpointer      data)
+{
+  g_autoptr (GTask) task = data;
+  g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Stopped");
+
+  refuse_waiting (task, error);
+  return G_SOURCE_REMOVE;
+}
+
+static void
 on_authority (GObject      *source,
               GAsyncResult *result,
               gpointer      data)
 {
-  g_autoptr (GTask) task = data;
-  Check *check = g_task_get_task_data (task);
+  RegiondAuthority *self = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (PolkitAuthority) polkit = polkit_authority_get_finish (result, &error);
+  GTask *next;
 
-  if (polkit == NULL)
+  self->getting = FALSE;
+  self->polkit = g_steal_pointer (&polkit);
+  while ((next = g_queue_peek_head (&self->waiting)) != NULL)
     {
-      g_cancellable_disconnect (g_task_get_cancellable (task), check->chained);
-      refuse_failed (task, error);
-      return;
-    }
+      g_autoptr (GTask) task = next;
 
-  g_set_object (&check->authority->polkit, polkit);
-  ask (task);
+      if (self->polkit == NULL)
+        refuse_waiting (task, error);
+      else
+        {
+          stop_waiting (task);
+          ask (task);
+        }
+    }
+  release (self);
+}
+
+/* Once at a time: the library takes a lock for as long as polkitd takes to
+ * answer, and a second call would block on it, on the main thread. */
+static void
+get_polkit (RegiondAuthority *self)
+{
+  if (self->getting)
+    return;
+
+  self->getting = TRUE;
+  polkit_authority_get_async (NULL, on_authority, g_rc_box_acquire (self));
+}
+
+static void
+wait_for_polkit (RegiondAuthority *self,
+                 GTask            *task)
+{
+  Check *check = g_task_get_task_data (task);
+
+  check->impatience = g_cancellable_source_new (check->stop);
+  g_source_set_callback (check->impatience, G_SOURCE_FUNC (on_impatient), task, NULL);
+  g_source_attach (check->impatience, NULL);
+  g_queue_push_tail (&self->waiting, g_object_ref (task));
+  get_polkit (self);
+}
+
+RegiondAuthority *
+regiond_authority_new (guint timeout,
+                       guint prompt_timeout)
+{
+  RegiondAuthority *self = g_rc_box_new0 (RegiondAuthority);
+
+  self->timeout = timeout;
+  self->prompt_timeout = prompt_timeout;
+  g_queue_init (&self->waiting);
+  get_polkit (self);
+  return self;
+}
+
+void
+regiond_authority_free (RegiondAuthority *self)
+{
+  g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "The service ends");
+
+  while (!g_queue_is_empty (&self->waiting))
+    {
+      g_autoptr (GTask) task = g_queue_peek_head (&self->waiting);
+
+      refuse_waiting (task, error);
+    }
+  release (self);
 }
 
 void
@@ -232,7 +321,7 @@ regiond_authority_check (RegiondAuthority   *self,
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
   Check *check = g_new0 (Check, 1);
 
-  check->authority = self;
+  check->authority = g_rc_box_acquire (self);
   check->question = question;
   check->stop = g_cancellable_new ();
   check->timer = g_timeout_add (question->interactive ? self->prompt_timeout : self->timeout, on_timeout, check);
@@ -244,7 +333,7 @@ regiond_authority_check (RegiondAuthority   *self,
   if (self->polkit != NULL)
     ask (task);
   else
-    polkit_authority_get_async (check->stop, on_authority, g_object_ref (task));
+    wait_for_polkit (self, task);
 }
 
 gboolean

@@ -24,7 +24,8 @@ void             regiond_question_add (RegiondQuestion *self, const char *key, c
 
 typedef struct _RegiondAuthority RegiondAuthority;
 
-/* The timeouts, in milliseconds, are those of a question that may not and of
+/* Freeing it refuses the checks that still wait for polkitd to be found.
+ * The timeouts, in milliseconds, are those of a question that may not and of
  * one that may prompt. polkitd need not be there. */
 RegiondAuthority *regiond_authority_new (guint timeout, guint prompt_timeout);
 void              regiond_authority_free (RegiondAuthority *self);
