@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* An org.freedesktop.PolicyKit1.Authority that answers what the test tells it
+ * to, and remembers what it was asked. It runs in a thread of its own, so that
+ * a test may make blocking calls. */
+typedef struct _FakePolkit FakePolkit;
+
+typedef enum {
+  FAKE_POLKIT_YES,
+  FAKE_POLKIT_NO,
+  FAKE_POLKIT_CHALLENGE,
+  FAKE_POLKIT_REMEMBERED, /* yes, from a temporary authorization */
+  FAKE_POLKIT_FAIL,       /* as for an action that it does not know */
+  FAKE_POLKIT_HANG,       /* no answer until another is set */
+} FakePolkitAnswer;
+
+/* Has the name on the bus when it returns. */
+FakePolkit *fake_polkit_new (const char *address);
+
+/* Leaves the bus, also with questions unanswered. */
+void        fake_polkit_free (FakePolkit *self);
+
+/* From now on; questions that hang get it as well. */
+void        fake_polkit_set_answer (FakePolkit *self, FakePolkitAnswer answer);
+
+/* Waits until it has been asked so often in all; fails the test after 10 s. */
+void        fake_polkit_wait_asked (FakePolkit *self, guint times);
+guint       fake_polkit_count_asked (FakePolkit *self);
+
+/* Waits until so many questions have been withdrawn. */
+void        fake_polkit_wait_withdrawn (FakePolkit *self, guint times);
+
+/* About the last question. The detail is NULL where it was not sent. */
+char       *fake_polkit_get_action (FakePolkit *self);
+char       *fake_polkit_get_subject (FakePolkit *self);
+guint32     fake_polkit_get_flags (FakePolkit *self);
+char       *fake_polkit_get_detail (FakePolkit *self, const char *key);
