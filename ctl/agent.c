@@ -45,6 +45,16 @@ guard_terminal (CtlAgent *agent)
     }
 }
 
+/* polkit finds a fallback agent only by way of a session; without one there is
+ * no other agent to give way to. */
+static gboolean
+has_session (void)
+{
+  g_autoptr (PolkitSubject) session = polkit_unix_session_new_for_process_sync (getpid (), NULL, NULL);
+
+  return session != NULL;
+}
+
 static gpointer
 register_listener (PolkitAgentListener *listener)
 {
@@ -55,7 +65,7 @@ register_listener (PolkitAgentListener *listener)
 
   subject = polkit_unix_process_new_for_owner (getpid (), 0, getuid ());
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
-  g_variant_builder_add (&options, "{sv}", "fallback", g_variant_new_boolean (TRUE));
+  g_variant_builder_add (&options, "{sv}", "fallback", g_variant_new_boolean (has_session ()));
   registration = polkit_agent_listener_register_with_options (listener,
                                                               POLKIT_AGENT_REGISTER_FLAGS_RUN_IN_THREAD,
                                                               subject, NULL,

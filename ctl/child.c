@@ -18,6 +18,9 @@
  * allocator's lock then. */
 typedef struct
 {
+  CtlRelay *relay;
+  sigset_t signals; /* that were blocked before the fork */
+  char *program;
   char **argv;
   char **environment;
   char *pid_digits; /* in LISTEN_PID, with room for any number */
@@ -34,6 +37,7 @@ plan_clear (Plan *plan)
     if (plan->fds[i] != -1)
       close (plan->fds[i]);
   g_free (plan->fds);
+  g_free (plan->program);
   g_strfreev (plan->environment);
 }
 
@@ -59,6 +63,24 @@ set_environment (Plan        *plan,
   plan->environment = g_environ_setenv (plan->environment, "LISTEN_PID", "00000000000", TRUE);
   last = g_strv_length (plan->environment) - 1;
   plan->pid_digits = strchr (plan->environment[last], '=') + 1;
+}
+
+/* Not left to execvpe: that says EACCES for what is nowhere when a folder of
+ * PATH is closed to us. */
+static gboolean
+find_program (Plan    *plan,
+              int     *status,
+              GError **error)
+{
+  const char *name = plan->argv[0];
+
+  plan->program = strchr (name, '/') == NULL ? g_find_program_in_path (name) : g_strdup (name);
+  if (plan->program != NULL)
+    return TRUE;
+
+  *status = CTL_CHILD_NOT_FOUND;
+  g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "%s: There is no such command", name);
+  return FALSE;
 }
 
 static gboolean
@@ -113,15 +135,40 @@ run (const Plan *plan)
   prctl (PR_SET_PDEATHSIG, SIGTERM);
   /* Too late to be told when it is gone already. */
   if (getppid () != plan->parent)
-    raise (SIGTERM);
+    _exit (128 + SIGTERM);
+
+  ctl_relay_leave (plan->relay);
+  sigprocmask (SIG_SETMASK, &plan->signals, NULL);
 
   for (guint i = 0; i < plan->n_fds; i++)
     if (dup2 (plan->fds[i], FIRST_FD + i) == -1)
       give_up (plan);
 
   write_pid (plan->pid_digits, getpid ());
-  execvpe (plan->argv[0], plan->argv, plan->environment);
+  execvpe (plan->program, plan->argv, plan->environment);
   give_up (plan);
+}
+
+static pid_t
+start (Plan    *plan,
+       GError **error)
+{
+  sigset_t all;
+  pid_t pid;
+
+  /* What comes to the child before it has let go of the relay waits. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &plan->signals);
+  pid = fork ();
+  if (pid == 0)
+    run (plan);
+
+  if (pid == -1)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "No process: %s", g_strerror (errno));
+  else
+    ctl_relay_set_child (plan->relay, pid);
+  pthread_sigmask (SIG_SETMASK, &plan->signals, NULL);
+  return pid;
 }
 
 static gboolean
@@ -150,20 +197,21 @@ hear_of_failure (int          report,
 }
 
 pid_t
-ctl_child_spawn (char       **argv,
+ctl_child_spawn (CtlRelay    *relay,
+                 char       **argv,
                  const int   *fds,
                  guint        n_fds,
                  const char **names,
                  int         *status,
                  GError     **error)
 {
-  g_auto (Plan) plan = { .argv = argv, .parent = getpid () };
+  g_auto (Plan) plan = { .relay = relay, .argv = argv, .parent = getpid () };
   int report[2];
   gboolean failed;
   pid_t pid;
 
   *status = CTL_STATUS_FAILED;
-  if (!copy_fds (&plan, fds, n_fds, error))
+  if (!find_program (&plan, status, error) || !copy_fds (&plan, fds, n_fds, error))
     return -1;
   set_environment (&plan, names);
 
@@ -176,12 +224,7 @@ ctl_child_spawn (char       **argv,
   plan.report = fcntl (report[1], F_DUPFD_CLOEXEC, FIRST_FD + n_fds);
   close (report[1]);
 
-  pid = fork ();
-  if (pid == 0)
-    run (&plan);
-
-  if (pid == -1)
-    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "No process: %s", g_strerror (errno));
+  pid = start (&plan, error);
   close (plan.report);
   failed = pid == -1 || hear_of_failure (report[0], pid, argv[0], status, error);
   close (report[0]);

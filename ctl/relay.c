@@ -4,52 +4,78 @@
 #include <errno.h>
 #include <signal.h>
 
-static const int passed_on[] = {
+static const int caught[] = {
   SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH,
 };
 
 struct _CtlRelay
 {
-  struct sigaction actions[G_N_ELEMENTS (passed_on)];
+  struct sigaction actions[G_N_ELEMENTS (caught)];
 };
 
-static volatile pid_t receiver;
+/* For the signal handler, which may run in any thread. */
+static int receiver;
+static int waiting[NSIG];
 
 static void
-pass_on (int        signal_number,
-         siginfo_t *info,
-         void      *context)
+deliver (void)
+{
+  pid_t child = g_atomic_int_get (&receiver);
+
+  for (gsize i = 0; child != 0 && i < G_N_ELEMENTS (caught); i++)
+    if (g_atomic_int_compare_and_exchange (&waiting[caught[i]], TRUE, FALSE))
+      kill (child, caught[i]);
+}
+
+static void
+catch (int        signal_number,
+       siginfo_t *info,
+       void      *context)
 {
   int saved = errno;
 
   /* The kernel sends a key's signal to the whole foreground process group. */
-  if (info->si_code != SI_KERNEL)
-    kill (receiver, signal_number);
+  if (info->si_code != SI_KERNEL || g_atomic_int_get (&receiver) == 0)
+    g_atomic_int_set (&waiting[signal_number], TRUE);
+  deliver ();
   errno = saved;
 }
 
 CtlRelay *
-ctl_relay_new (pid_t child)
+ctl_relay_new (void)
 {
-  const struct sigaction action = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
+  const struct sigaction action = { .sa_sigaction = catch, .sa_flags = SA_SIGINFO | SA_RESTART };
   CtlRelay *relay = g_new0 (CtlRelay, 1);
 
-  receiver = child;
-  for (gsize i = 0; i < G_N_ELEMENTS (passed_on); i++)
+  for (gsize i = 0; i < G_N_ELEMENTS (caught); i++)
     {
-      sigaction (passed_on[i], NULL, &relay->actions[i]);
+      sigaction (caught[i], NULL, &relay->actions[i]);
       if (relay->actions[i].sa_handler != SIG_IGN)
-        sigaction (passed_on[i], &action, NULL);
+        sigaction (caught[i], &action, NULL);
     }
 
   return relay;
 }
 
 void
+ctl_relay_set_child (CtlRelay *relay,
+                     pid_t     child)
+{
+  g_atomic_int_set (&receiver, child);
+  deliver ();
+}
+
+void
+ctl_relay_leave (CtlRelay *relay)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (caught); i++)
+    sigaction (caught[i], &relay->actions[i], NULL);
+}
+
+void
 ctl_relay_free (CtlRelay *relay)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (passed_on); i++)
-    sigaction (passed_on[i], &relay->actions[i], NULL);
-
+  ctl_relay_leave (relay);
+  g_atomic_int_set (&receiver, 0);
   g_free (relay);
 }

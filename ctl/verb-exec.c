@@ -5,7 +5,6 @@
 #include "error.h"
 #include "lease.h"
 #include "options.h"
-#include "relay.h"
 #include "spec.h"
 
 /* One region of the command. */
@@ -116,6 +115,7 @@ open_loans (CtlBus                *bus,
 
 static pid_t
 spawn (GPtrArray *loans,
+       CtlRelay  *relay,
        char     **command,
        int       *status,
        GError   **error)
@@ -132,7 +132,7 @@ spawn (GPtrArray *loans,
       names[i] = loan->spec->name;
     }
 
-  pid = ctl_child_spawn (command, fds, loans->len, names, status, error);
+  pid = ctl_child_spawn (relay, command, fds, loans->len, names, status, error);
 
   /* From now on the command alone holds the regions: what it closes is closed. */
   for (guint i = 0; i < loans->len; i++)
@@ -162,7 +162,6 @@ static int
 wait_for (pid_t pid)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  g_autoptr (CtlRelay) relay = ctl_relay_new (pid);
   Wait wait = { .loop = loop };
 
   g_child_watch_add (pid, on_exited, &wait);
@@ -183,6 +182,18 @@ release_loans (GPtrArray *loans)
     }
 }
 
+static int
+run_command (GPtrArray *loans,
+             char     **command,
+             GError   **error)
+{
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
+  int status;
+  pid_t pid = spawn (loans, relay, command, &status, error);
+
+  return pid == -1 ? status : wait_for (pid);
+}
+
 int
 ctl_verb_exec (const CtlVerb *verb,
                int            argc,
@@ -200,7 +211,6 @@ ctl_verb_exec (const CtlVerb *verb,
   g_autoptr (CtlBus) bus = NULL;
   g_autoptr (GPtrArray) loans = NULL;
   int status;
-  pid_t pid;
 
   if (!ctl_options_parse (verb, entries, &argc, &argv, error))
     return CTL_STATUS_USAGE;
@@ -218,10 +228,7 @@ ctl_verb_exec (const CtlVerb *verb,
 
   /* The terminal is the command's now. */
   ctl_bus_dismiss_agent (bus);
-  pid = spawn (loans, command, &status, error);
-  if (pid != -1)
-    status = wait_for (pid);
-
+  status = run_command (loans, command, error);
   release_loans (loans);
   return status;
 }

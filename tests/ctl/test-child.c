@@ -20,7 +20,8 @@ make_fd (const char *contents)
 }
 
 static pid_t
-spawn_shell (const char  *script,
+spawn_shell (CtlRelay    *relay,
+             const char  *script,
              const int   *fds,
              guint        n_fds,
              const char **names)
@@ -28,7 +29,7 @@ spawn_shell (const char  *script,
   const char *argv[] = { "sh", "-c", script, NULL };
   g_autoptr (GError) error = NULL;
   int status;
-  pid_t pid = ctl_child_spawn ((char **) argv, fds, n_fds, names, &status, &error);
+  pid_t pid = ctl_child_spawn (relay, (char **) argv, fds, n_fds, names, &status, &error);
 
   g_assert_no_error (error);
   g_assert_cmpint (pid, >, 0);
@@ -51,9 +52,10 @@ test_fds (void)
 {
   const char *names[] = { "ring", "control" };
   const int fds[] = { make_fd ("one"), make_fd ("two") };
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
   pid_t pid;
 
-  pid = spawn_shell ("test \"$LISTEN_FDS\" = 2 && test \"$LISTEN_PID\" = $$ && "
+  pid = spawn_shell (relay, "test \"$LISTEN_FDS\" = 2 && test \"$LISTEN_PID\" = $$ && "
                      "test \"$LISTEN_FDNAMES\" = ring:control && "
                      "test \"$(cat /proc/self/fd/3)\" = one && test \"$(cat /proc/self/fd/4)\" = two",
                      fds, 2, names);
@@ -70,9 +72,10 @@ test_crossed_fds (void)
   int first = make_fd ("one");
   int second = make_fd ("two");
   const int fds[] = { MAX (first, second), MIN (first, second) };
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
   pid_t pid;
 
-  pid = spawn_shell (first > second
+  pid = spawn_shell (relay, first > second
                        ? "test \"$(cat <&3)\" = one && test \"$(cat <&4)\" = two"
                        : "test \"$(cat <&3)\" = two && test \"$(cat <&4)\" = one",
                      fds, 2, names);
@@ -86,10 +89,11 @@ test_nothing_else_leaks (void)
 {
   const char *names[] = { "a" };
   const int fds[] = { make_fd ("one") };
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
   pid_t pid;
 
   /* The third one of ls is the folder itself. */
-  pid = spawn_shell ("test \"$(ls /proc/self/fd | tr '\\n' ' ')\" = '0 1 2 3 4 '", fds, 1, names);
+  pid = spawn_shell (relay, "test \"$(ls /proc/self/fd | tr '\\n' ' ')\" = '0 1 2 3 4 '", fds, 1, names);
   close (fds[0]);
   g_assert_cmpint (wait_for (pid), ==, 0);
 }
@@ -97,10 +101,11 @@ test_nothing_else_leaks (void)
 static void
 test_status (void)
 {
-  pid_t pid = spawn_shell ("exit 42", NULL, 0, NULL);
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
+  pid_t pid = spawn_shell (relay, "exit 42", NULL, 0, NULL);
 
   g_assert_cmpint (wait_for (pid), ==, 42);
-  pid = spawn_shell ("kill -KILL $$", NULL, 0, NULL);
+  pid = spawn_shell (relay, "kill -KILL $$", NULL, 0, NULL);
   g_assert_cmpint (wait_for (pid), ==, 128 + SIGKILL);
 }
 
@@ -109,10 +114,11 @@ assert_not_run (const char *command,
                 int         expected)
 {
   const char *argv[] = { command, NULL };
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
   g_autoptr (GError) error = NULL;
   int status = 0;
 
-  g_assert_cmpint (ctl_child_spawn ((char **) argv, NULL, 0, NULL, &status, &error), ==, -1);
+  g_assert_cmpint (ctl_child_spawn (relay, (char **) argv, NULL, 0, NULL, &status, &error), ==, -1);
   g_assert_nonnull (error);
   g_assert_true (g_str_has_prefix (error->message, command));
   g_assert_cmpint (status, ==, expected);
@@ -132,21 +138,30 @@ test_relay (void)
 {
   int ready[2];
   const char *names[] = { "ready" };
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
   char byte;
   pid_t pid;
 
   g_assert_cmpint (pipe (ready), ==, 0);
-  pid = spawn_shell ("trap 'exit 7' USR1; echo >&3; while :; do sleep 0.01; done", &ready[1], 1, names);
+  pid = spawn_shell (relay, "trap 'exit 7' USR1; echo >&3; while :; do sleep 0.01; done", &ready[1], 1, names);
   close (ready[1]);
   g_assert_cmpint (read (ready[0], &byte, 1), ==, 1);
   close (ready[0]);
 
-  {
-    g_autoptr (CtlRelay) relay = ctl_relay_new (pid);
+  raise (SIGUSR1);
+  g_assert_cmpint (wait_for (pid), ==, 7);
+}
 
-    raise (SIGUSR1);
-    g_assert_cmpint (wait_for (pid), ==, 7);
-  }
+/* It is the child that a signal during the start is for. */
+static void
+test_relay_waits (void)
+{
+  g_autoptr (CtlRelay) relay = ctl_relay_new ();
+  pid_t pid;
+
+  raise (SIGUSR2);
+  pid = spawn_shell (relay, "while :; do sleep 1; done", NULL, 0, NULL);
+  g_assert_cmpint (wait_for (pid), ==, 128 + SIGUSR2);
 }
 
 int
@@ -160,5 +175,6 @@ main (int    argc,
   g_test_add_func ("/child/status", test_status);
   g_test_add_func ("/child/no-command", test_no_command);
   g_test_add_func ("/relay/signals-reach-the-child", test_relay);
+  g_test_add_func ("/relay/early-signals-wait", test_relay_waits);
   return g_test_run ();
 }

@@ -61,6 +61,12 @@ test_refused (void)
   g_assert_cmpuint (world_count_leases (world), ==, 0);
 }
 
+static gboolean
+has_no_echo (gpointer data)
+{
+  return !session_has_echo (data);
+}
+
 /* With nobody's agent but its own, on its terminal. */
 static void
 test_prompt (void)
@@ -71,8 +77,10 @@ test_prompt (void)
 
   session_wait_for (session, "shm0");
   session_wait_for (session, "Password:");
-  g_assert_false (session_has_echo (session));
+  wait_until (has_no_echo, session, 5000, "a prompt that hides what is typed");
   session_type (session, "\003");
+  session_wait_for_end (session);
+  g_assert_true (session_has_echo (session));
   result = session_finish (session);
   g_assert_cmpint (result->status, ==, 128 + SIGINT);
   world_wait_no_leases (world, 5000);
@@ -299,11 +307,15 @@ test_exec_revoked (void)
   g_autofree char *line = tool_read_line (tool);
   g_autofree char *lease = get_lease (world);
   g_autoptr (Result) revoke = tool_run (NULL, "revoke", lease, "maintenance", "--grace", "50ms", NULL);
-  g_autoptr (Result) verify = tool_run (NULL, "verify", "shm0", "--json", NULL);
+  g_autofree char *path = g_strconcat ("/org/regiond1/leases/", lease, NULL);
+  g_autoptr (Result) verify = NULL;
   g_autoptr (Result) result = NULL;
 
   g_assert_cmpstr (line, ==, "up");
   result_assert (revoke, 0);
+  /* The command goes on with what it has. */
+  world_wait_string (world, path, LEASE_INTERFACE, "State", "lingering", 5000);
+  verify = tool_run (NULL, "verify", "shm0", "--json", NULL);
   result_assert (verify, 1);
   assert_has (verify->out, "\"released\" : false");
   tool_close_input (tool);

@@ -51,6 +51,15 @@ get_status (int wait_status)
   return WIFSIGNALED (wait_status) ? 128 + WTERMSIG (wait_status) : WEXITSTATUS (wait_status);
 }
 
+/* Without bytes, as after an error, it is empty. */
+static char *
+get_text (GBytes *bytes)
+{
+  gsize size = bytes ? g_bytes_get_size (bytes) : 0;
+
+  return size ? g_strndup (g_bytes_get_data (bytes, NULL), size) : g_strdup ("");
+}
+
 Result *
 tool_run (const char *input,
           const char *argument,
@@ -77,8 +86,8 @@ tool_run (const char *input,
   g_subprocess_wait (process, NULL, NULL);
 
   result->status = get_status (g_subprocess_get_status (process));
-  result->out = out ? g_strndup (g_bytes_get_data (out, NULL), g_bytes_get_size (out)) : g_strdup ("");
-  result->err = err ? g_strndup (g_bytes_get_data (err, NULL), g_bytes_get_size (err)) : g_strdup ("");
+  result->out = get_text (out);
+  result->err = get_text (err);
   return result;
 }
 
@@ -252,14 +261,20 @@ session_type (Session *session,
   g_assert_cmpint (write (session->terminal, keys, strlen (keys)), ==, strlen (keys));
 }
 
+void
+session_wait_for_end (Session *session)
+{
+  while (read_more (session))
+    continue;
+}
+
 Result *
 session_finish (Session *session)
 {
   Result *result = g_new0 (Result, 1);
   int wait_status;
 
-  while (read_more (session))
-    continue;
+  session_wait_for_end (session);
   while (waitpid (session->pid, &wait_status, 0) == -1)
     g_assert_cmpint (errno, ==, EINTR);
 

@@ -70,13 +70,16 @@ Session *session_start (guint columns,
 void session_wait_for (Session *session,
                        const char *text);
 
+/* Waits until nobody has the terminal any more. */
+void session_wait_for_end (Session *session);
+
 /* Whether what is typed would be shown. */
 gboolean session_has_echo (Session *session);
 
 void session_type (Session *session,
                    const char *keys);
 
-/* Waits for the end. */
+/* Waits for the end, and frees. */
 Result *session_finish (Session *session);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Result, result_free)
