@@ -210,7 +210,6 @@ regiond_lease_end (RegiondLease *self,
   self->ended = TRUE;
   g_clear_handle_id (&self->grace, g_source_remove);
   regiond_client_remove_lease (self->client, self);
-  regiond_lease_set_state (self, REGIOND_LEASE_REVOKING);
 
   if (!regiond_client_is_gone (self->client))
     tell_owner (self, "Ended", g_variant_new ("(s)", reason));

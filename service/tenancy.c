@@ -176,6 +176,7 @@ regiond_tenancy_end (RegiondTenancy *self,
   else
     {
       g_hash_table_add (self->ended, g_object_ref (lease));
+      regiond_lease_set_state (lease, REGIOND_LEASE_LINGERING);
       regiond_lease_set_patience (lease, g_get_monotonic_time () + PATIENCE_US);
       if (!deserves_patience (self, lease, end))
         cut (self, lease);
@@ -213,7 +214,6 @@ lose_patience (RegiondTenancy *self,
                RegiondLease   *lease)
 {
   regiond_lease_set_patience (lease, 0);
-  regiond_lease_set_state (lease, REGIOND_LEASE_LINGERING);
   cut (self, lease);
 }
 
