@@ -16,7 +16,8 @@
 #define PROBE_FILE SANDBOX_ACTIONS "/org.regiond1.test.policy"
 
 /* Every version of rules and actions has a number, which the probe shows. */
-static guint version;
+static guint rules_version;
+static guint actions_version;
 
 typedef struct
 {
@@ -37,7 +38,7 @@ static gboolean
 rules_in_force (gpointer data)
 {
   Probe *probe = data;
-  g_autofree char *number = g_strdup_printf ("%u", version);
+  g_autofree char *number = g_strdup_printf ("%u", rules_version);
   g_autoptr (GVariant) answer = NULL;
   gboolean authorized = FALSE;
   GVariant *parameters =
@@ -53,7 +54,7 @@ rules_in_force (gpointer data)
 static gboolean
 actions_in_force (gpointer data)
 {
-  g_autofree char *number = g_strdup_printf ("version %u", version);
+  g_autofree char *number = g_strdup_printf ("version %u", actions_version);
   g_autoptr (GVariant) answer = call (data, "EnumerateActions", g_variant_new ("(s)", "C"));
   g_autoptr (GVariantIter) iter = NULL;
   const char *id, *description;
@@ -75,7 +76,7 @@ write_rules (const char *rules)
     g_strdup_printf ("polkit.addRule(function(action, subject) {"
                      "  if (action.id == '" PROBE "')"
                      "    return action.lookup('version') == '%u' ? polkit.Result.YES : polkit.Result.NO; });\n%s",
-                     ++version, rules);
+                     ++rules_version, rules);
 
   sandbox_write (RULES_FILE, text);
 }
@@ -88,7 +89,7 @@ write_probe_action (void)
     g_strdup_printf ("<policyconfig><action id='" PROBE "'><description>version %u</description>"
                      "<message>A probe</message><defaults><allow_any>no</allow_any>"
                      "<allow_inactive>no</allow_inactive><allow_active>no</allow_active></defaults>"
-                     "</action></policyconfig>", ++version);
+                     "</action></policyconfig>", ++actions_version);
 
   sandbox_write (PROBE_FILE, probe);
 }

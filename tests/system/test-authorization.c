@@ -271,17 +271,20 @@ test_a_hung_polkitd_hangs_nobody (void)
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   gint64 start;
-  guint serial;
+  guint serial, his;
 
   world_set_rules (world, RULES_ALLOW_ALL);
   process_stop (world->polkitd);
   start = g_get_monotonic_time ();
   serial = person_send_open (alice, "shm0", "bar2", "rwm", "{}", "");
+  his = person_send_open (bob, "shm0", "bar2", "rwm", "{}", "");
+  g_free (person_call (bob, MANAGER_PATH, MANAGER_INTERFACE, "GetDevice", "('shm0',)"));
   world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "parked");
   g_assert_cmpuint (milliseconds_since (start), <, 400);
   g_assert_false (person_has_answer (alice, serial));
 
   g_free (person_finish_failure (alice, serial, DENIED));
+  g_free (person_finish_failure (bob, his, DENIED));
   g_assert_cmpuint (milliseconds_since (start), >=, 400);
   g_assert_cmpuint (milliseconds_since (start), <, 5000);
 

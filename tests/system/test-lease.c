@@ -19,6 +19,16 @@ release (Person *person,
 }
 
 static void
+expect_answer (Person *person,
+               guint serial)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) strings = person_finish (person, serial, &error);
+
+  g_assert_no_error (error);
+}
+
+static void
 expect_fresh (World *world,
               Person *person)
 {
@@ -87,7 +97,7 @@ test_a_client_that_leaves_the_bus_loses_everything (void)
   g_free (person_do (alice, "drop", NULL));
   /* It is alive and holds the fd: that is a reference, no lease. */
   world_wait_uint (world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
-  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "lingering");
+  world_wait_string (world, opened->path, LEASE_INTERFACE, "State", "lingering", 1000);
   expect_fresh (world, bob);
   person_let_go (alice, NULL, opened->fd);
   world_wait_uint (world, SHM0, DEVICE_INTERFACE, "Lingering", 0, 2000);
@@ -189,7 +199,7 @@ test_revoke_with_grace (void)
   person_wait_signal (alice, opened->path, "RevokeRequested ('maintenance', 500)");
   world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "revoking");
   g_assert_false (person_has_answer (bob, serial));
-  g_strfreev (person_finish (bob, serial, NULL));
+  expect_answer (bob, serial);
   g_assert_cmpuint (milliseconds_since (start), >=, 490);
   g_assert_cmpuint (milliseconds_since (start), <, 3000);
   person_wait_signal (alice, opened->path, "Ended ('revoked',)");
@@ -220,7 +230,7 @@ test_revoke_at_once (void)
   expect_fresh (world, bob);
   g_free (person_do (alice, "fill", map, NULL));
   expect_fresh (world, bob);
-  world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "lingering");
+  world_wait_string (world, opened->path, LEASE_INTERFACE, "State", "lingering", 1000);
   person_let_go (alice, map, opened->fd);
   world_wait_no_leases (world, 2000);
 }
@@ -240,8 +250,9 @@ test_a_good_client_ends_within_the_grace (void)
   serial = person_send (bob, "call", opened->path, LEASE_INTERFACE, "Revoke",
                         "('please', {'grace': <uint32 20000>})", "", NULL);
   person_wait_signal (alice, opened->path, "RevokeRequested ('please', 20000)");
+  g_assert_false (person_has_answer (bob, serial));
   person_let_go (alice, NULL, opened->fd);
-  g_strfreev (person_finish (bob, serial, NULL));
+  expect_answer (bob, serial);
   g_assert_cmpuint (milliseconds_since (start), <, 10000);
   world_wait_no_leases (world, 2000);
 }

@@ -32,6 +32,7 @@ test_a_page_in_a_pipe (void)
   world_set_rules (world, RULES_ALLOW_ALL);
   hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
   her_map = person_map (alice, hers->fd, "rw");
+  person_write (alice, her_map, "something");
   pipe_fd = person_do (alice, "splice", hers->fd, NULL);
   pipe = person_give (alice, pipe_fd);
   /* The pipe has the page itself, not a copy. */
@@ -44,7 +45,7 @@ test_a_page_in_a_pipe (void)
   person_expect_zeros (bob, his_map);
   person_write (bob, his_map, "bob's");
   g_assert_cmpint (read (pipe, page, sizeof page - 1), >, 0);
-  g_assert_cmpstr (page, ==, "alice's");
+  g_assert_true (g_str_has_prefix (page, "alice's"));
   expect_apart (bob, his_map, page);
   close (pipe);
 }

@@ -135,8 +135,10 @@ test_the_exclusive_owner_resets (void)
   g_assert_true (person_shares (alice, opened->fd, alice, again->fd));
   world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "active");
   person_expect_no_signal (alice);
-  /* Whoever is not the owner. */
-  g_free (person_call_fails (bob, NEEDS_PROMPT, RESET));
+  /* Nobody is asked for a password for what cannot be had. */
+  person_write (alice, map, "mine");
+  g_free (person_call_fails (bob, ERROR ("Busy"), RESET));
+  person_expect_text (alice, map, "mine");
   service_wait_log ("eset", "shm0", alice->name, NULL);
 }
 

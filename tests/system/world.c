@@ -3,7 +3,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
 static void
 write_config (const char *daemon)
@@ -49,9 +48,12 @@ world_free (World *world)
       /* A clean end: leak checks report there. */
       process_signal (world->regiond, SIGCONT);
       process_signal (world->regiond, SIGTERM);
-      process_wait (world->regiond);
-      if (WIFSIGNALED (world->regiond->status))
-        g_error ("regiond died of signal %d", WTERMSIG (world->regiond->status));
+      if (process_wait (world->regiond) != 0)
+        {
+          g_autofree char *log = service_read_log ();
+
+          g_error ("regiond ended with status %#x:\n%s", world->regiond->status, log);
+        }
       process_free (world->regiond);
     }
   person_free (world->witness);
