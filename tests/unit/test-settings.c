@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+#include "region.h"
+#include "settings.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Two directories, the administrator's and the vendor's. */
+static char *etc, *vendor;
+
+static void
+put (const char *directory,
+     const char *name,
+     const char *text)
+{
+  g_autofree char *path = g_build_filename (directory, name, NULL);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static void
+clean (const char *directory)
+{
+  g_autofree char *folder = g_build_filename (directory, "devices.d", NULL);
+  g_autofree char *conf = g_build_filename (directory, "regiond.conf", NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  g_remove (conf);
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      g_remove (path);
+    }
+}
+
+static RegiondSettings *
+load (GError **error)
+{
+  const char *directories[] = { etc, vendor, NULL };
+  RegiondSettings *settings = regiond_settings_load (directories, error);
+
+  clean (etc);
+  clean (vendor);
+  return settings;
+}
+
+#define GOOD "[Device]\nBackend=memory\n[Region bar0]\nSize=4K\n"
+
+static guint64
+get_machine_memory (void)
+{
+  return (guint64) sysconf (_SC_PHYS_PAGES) * sysconf (_SC_PAGESIZE);
+}
+
+static void
+test_defaults (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RegiondSettings) settings = load (&error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (settings->max_memory, ==, get_machine_memory () / 4);
+  g_assert_cmpuint (settings->timeout, ==, 25000);
+  g_assert_cmpuint (settings->prompt_timeout, ==, 300000);
+  g_assert_cmpuint (settings->devices->len, ==, 0);
+}
+
+static void
+test_nowhere (void)
+{
+  const char *directories[] = { "/nowhere/at/all", NULL };
+  g_autoptr (RegiondSettings) settings = regiond_settings_load (directories, NULL);
+
+  g_assert_nonnull (settings);
+  g_assert_cmpuint (settings->devices->len, ==, 0);
+}
+
+static void
+test_daemon (void)
+{
+  static const struct {
+    const char *memory, *timeouts;
+    guint64     bytes;
+    guint       timeout, prompt_timeout;
+  } cases[] = {
+    { "64M", "1s;2min", 64 << 20, 1000, 120000 },
+    { "4096", "300ms", 4096, 300, 300 },
+    { "1G", "10; 20 ;", 1 << 30, 10000, 20000 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("[Daemon]\nMaxMemory=%s\nAuthorizationTimeout=%s\n", cases[i].memory,
+                                               cases[i].timeouts);
+      g_autoptr (RegiondSettings) settings = NULL;
+      g_autoptr (GError) error = NULL;
+
+      put (etc, "regiond.conf", text);
+      settings = load (&error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (settings->max_memory, ==, cases[i].bytes);
+      g_assert_cmpuint (settings->timeout, ==, cases[i].timeout);
+      g_assert_cmpuint (settings->prompt_timeout, ==, cases[i].prompt_timeout);
+    }
+}
+
+static void
+test_percent (void)
+{
+  g_autoptr (RegiondSettings) half = NULL, all = NULL;
+
+  put (etc, "regiond.conf", "[Daemon]\nMaxMemory=50%\n");
+  half = load (NULL);
+  put (etc, "regiond.conf", "[Daemon]\nMaxMemory=100%\n");
+  all = load (NULL);
+  g_assert_cmpuint (half->max_memory, ==, get_machine_memory () / 100 * 50);
+  g_assert_cmpuint (all->max_memory, ==, get_machine_memory () / 100 * 100);
+}
+
+static void
+test_bad_daemon (void)
+{
+  static const struct {
+    const char *text, *word;
+  } cases[] = {
+    { "[Daemon]\nMaxMemory=4 elephants\n", "MaxMemory=4 elephants" },
+    { "[Daemon]\nMaxMemory=\n", "MaxMemory" },
+    { "[Daemon]\nMaxMemory=0%\n", "MaxMemory=0%" },
+    { "[Daemon]\nMaxMemory=101%\n", "MaxMemory=101%" },
+    { "[Daemon]\nMaxMemory=%\n", "MaxMemory=%" },
+    { "[Daemon]\nMaxMemory=-5%\n", "MaxMemory=-5%" },
+    { "[Daemon]\nAuthorizationTimeout=soon\n", "AuthorizationTimeout=soon" },
+    { "[Daemon]\nAuthorizationTimeout=1s;2s;3s\n", "AuthorizationTimeout" },
+    { "[Daemon]\nAuthorizationTimeout=1s;0\n", "AuthorizationTimeout" },
+    { "[Daemon]\nMaxMemory=1M\nMaxMemory=2M\n", "MaxMemory" },
+    { "[Daemon]\nMaxLeases=3\n", "MaxLeases" },
+    { "[Daemons]\nMaxMemory=1M\n", "[Daemons]" },
+    { "[Daemon]\n\377\n", "UTF-8" },
+    { "MaxMemory=1M\n", "" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      put (etc, "regiond.conf", cases[i].text);
+      g_assert_null (load (&error));
+      assert_error_says (error, error->domain, error->code, "regiond.conf", cases[i].word);
+    }
+}
+
+static void
+test_devices (void)
+{
+  g_autoptr (RegiondSettings) settings = NULL;
+  RegiondDeviceSettings *device;
+  RegiondRegion *region;
+
+  put (etc, "devices.d/b.conf", GOOD);
+  put (etc, "devices.d/a.conf", "[Device]\nBackend=memory\nDescription=Sensor ring\nPersist=true\nLinger=tolerate\n"
+                                "[Region bar0]\nSize=8192\n[Region bar2]\nSize=4M\n");
+  put (etc, "devices.d/README", "not a device");
+  settings = load (NULL);
+
+  g_assert_cmpuint (settings->devices->len, ==, 2);
+  device = g_ptr_array_index (settings->devices, 0);
+  g_assert_cmpstr (device->id, ==, "a");
+  g_assert_cmpstr (device->description, ==, "Sensor ring");
+  g_assert_true (device->persist);
+  g_assert_true (device->tolerate);
+  g_assert_cmpuint (device->regions->len, ==, 2);
+  region = g_ptr_array_index (device->regions, 1);
+  g_assert_cmpstr (region->name, ==, "bar2");
+  g_assert_cmpuint (region->size, ==, 4 << 20);
+  g_assert_cmpuint (region->index, ==, 1);
+
+  device = g_ptr_array_index (settings->devices, 1);
+  g_assert_cmpstr (device->id, ==, "b");
+  g_assert_false (device->persist);
+  g_assert_false (device->tolerate);
+}
+
+static void
+test_mask (void)
+{
+  g_autoptr (RegiondSettings) settings = NULL;
+  RegiondDeviceSettings *device;
+
+  put (vendor, "regiond.conf", "[Daemon]\nMaxMemory=1M\n");
+  put (vendor, "devices.d/shm0.conf", "[Device]\nBackend=memory\nDescription=Vendor\n[Region bar0]\nSize=4K\n");
+  put (vendor, "devices.d/shm1.conf", GOOD);
+  put (etc, "regiond.conf", "[Daemon]\nAuthorizationTimeout=3s\n");
+  put (etc, "devices.d/shm0.conf", "[Device]\nBackend=memory\nDescription=Mine\n[Region bar0]\nSize=4K\n");
+  settings = load (NULL);
+
+  g_assert_cmpuint (settings->max_memory, ==, get_machine_memory () / 4);
+  g_assert_cmpuint (settings->timeout, ==, 3000);
+  g_assert_cmpuint (settings->devices->len, ==, 2);
+  device = g_ptr_array_index (settings->devices, 0);
+  g_assert_cmpstr (device->description, ==, "Mine");
+}
+
+static void
+test_faulty_device (void)
+{
+  static const struct {
+    const char *text, *warning;
+  } cases[] = {
+    { "[Device]\nBackend=memory\n[Region bar0]\nSize=4 elephants\n", "*bad*bad.conf*[Region bar0]*Size=4 elephants*" },
+    { "[Device]\nBackend=memory\n[Region bar0]\nSize=4097\n", "*bad.conf*[Region bar0]*Size=4097*4096*" },
+    { "[Device]\nBackend=memory\n[Region bar0]\nSize=0\n", "*bad.conf*[Region bar0]*Size=0*" },
+    { "[Device]\nBackend=memory\n[Region bar0]\n", "*bad.conf*[Region bar0]*no Size*" },
+    { "[Device]\nBackend=memory\n[Region a b]\nSize=4K\n", "*bad.conf*[Region a b]*name*" },
+    { "[Device]\nBackend=memory\n", "*bad.conf*at least one region*" },
+    { "[Device]\nBackend=vfio\nDescription=x\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=vfio*" },
+    { "[Device]\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=*" },
+    { "[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=*" },
+    { "[Device]\nBackend=memory\nPersist=yes\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Persist=yes*" },
+    { "[Device]\nBackend=memory\nLinger=keep\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Linger=keep*" },
+    { "[Device]\nBackend=memory\nMatch=1af4:1110\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Match*" },
+    { "[Device]\nBackend=memory\n[Region bar0]\nSize=4K\nKind=rom\n", "*bad.conf*[Region bar0]*Kind*" },
+    { "[Device]\nBackend=memory\n[Regio bar0]\nSize=4K\n", "*bad.conf*[Regio bar0]*" },
+    { "[Device]\nBackend=memory\n[Region bar0]\nSize=4K\n[Region bar0]\nSize=8K\n", "*bad.conf*[Region bar0]*twice*" },
+    { "[Device]\nBackend=memory\nBackend=memory\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend*twice*" },
+    { "\177ELF\377\376\n", "*bad.conf*UTF-8*" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (RegiondSettings) settings = NULL;
+
+      put (etc, "devices.d/bad.conf", cases[i].text);
+      put (etc, "devices.d/good.conf", GOOD);
+      g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, cases[i].warning);
+      settings = load (NULL);
+      g_test_assert_expected_messages ();
+      g_assert_cmpuint (settings->devices->len, ==, 1);
+      g_assert_cmpstr (((RegiondDeviceSettings *) g_ptr_array_index (settings->devices, 0))->id, ==, "good");
+    }
+}
+
+static char *
+make_directory (const char *top,
+                const char *name)
+{
+  g_autofree char *folder = g_build_filename (top, name, "devices.d", NULL);
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0755), ==, 0);
+  return g_path_get_dirname (folder);
+}
+
+static void
+remove_directory (char *path)
+{
+  g_autofree char *folder = g_build_filename (path, "devices.d", NULL);
+
+  g_rmdir (folder);
+  g_rmdir (path);
+  g_free (path);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_autofree char *top = g_dir_make_tmp ("regiond-XXXXXX", NULL);
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  etc = make_directory (top, "etc");
+  vendor = make_directory (top, "vendor");
+  g_test_add_func ("/settings/without-files-there-are-defaults", test_defaults);
+  g_test_add_func ("/settings/a-directory-that-is-not-there-is-passed-over", test_nowhere);
+  g_test_add_func ("/settings/memory-and-timeouts-are-read", test_daemon);
+  g_test_add_func ("/settings/a-percentage-is-of-the-machine", test_percent);
+  g_test_add_func ("/settings/a-mistake-in-regiond.conf-is-an-error", test_bad_daemon);
+  g_test_add_func ("/settings/devices-come-sorted", test_devices);
+  g_test_add_func ("/settings/the-administrators-file-masks-the-vendors", test_mask);
+  g_test_add_func ("/settings/a-faulty-device-is-left-out-and-the-others-served", test_faulty_device);
+  status = g_test_run ();
+  remove_directory (etc);
+  remove_directory (vendor);
+  g_rmdir (top);
+  return status;
+}

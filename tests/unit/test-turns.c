@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+#include "turns.h"
+
+/* One turn, and what has become of it. */
+typedef struct {
+  GString *story;
+  char     name;
+  gboolean refuse;
+  GMutex  *gate; /* work waits for it */
+  gboolean done;
+} Step;
+
+/* How many turns are at work, and whether there ever were two. */
+static int at_work, overlapped, on_main_thread;
+static GThread *main_thread;
+
+static void
+tell (Step *step,
+      char  what)
+{
+  g_string_append_printf (step->story, "%c%c ", what, step->name);
+}
+
+static gboolean
+begin (gpointer data)
+{
+  Step *step = data;
+
+  g_assert_true (g_thread_self () == main_thread);
+  tell (step, 'b');
+  step->done = step->refuse;
+  return !step->refuse;
+}
+
+static void
+work (gpointer data)
+{
+  Step *step = data;
+
+  if (g_atomic_int_add (&at_work, 1) > 0)
+    g_atomic_int_set (&overlapped, TRUE);
+  if (g_thread_self () == main_thread)
+    g_atomic_int_set (&on_main_thread, TRUE);
+  if (step->gate != NULL)
+    {
+      g_mutex_lock (step->gate);
+      g_mutex_unlock (step->gate);
+    }
+  g_atomic_int_add (&at_work, -1);
+}
+
+static void
+done (gpointer data)
+{
+  Step *step = data;
+
+  g_assert_true (g_thread_self () == main_thread);
+  tell (step, 'd');
+  step->done = TRUE;
+}
+
+static const RegiondTurn turn = { begin, work, done };
+
+static void
+test_serial (void)
+{
+  g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (GString) story = g_string_new (NULL);
+  Step a = { story, 'a' }, b = { story, 'b' }, c = { story, 'c' };
+
+  regiond_turns_push (turns, &turn, &a);
+  regiond_turns_push (turns, &turn, &b);
+  regiond_turns_push (turns, &turn, &c);
+  wait_until (c.done);
+  g_assert_cmpstr (story->str, ==, "ba da bb db bc dc ");
+  g_assert_false (overlapped);
+  g_assert_false (on_main_thread);
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (GString) story = g_string_new (NULL);
+  Step a = { story, 'a', TRUE }, b = { story, 'b', TRUE }, c = { story, 'c' };
+
+  regiond_turns_push (turns, &turn, &a);
+  regiond_turns_push (turns, &turn, &b);
+  regiond_turns_push (turns, &turn, &c);
+  wait_until (c.done);
+  g_assert_cmpstr (story->str, ==, "ba bb bc dc ");
+}
+
+static void
+test_hold (void)
+{
+  g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (GString) story = g_string_new (NULL);
+  GMutex gate;
+  Step a = { story, 'a', FALSE, &gate }, b = { story, 'b' };
+
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  regiond_turns_push (turns, &turn, &a);
+  regiond_turns_push (turns, &turn, &b);
+  regiond_turns_hold (turns, TRUE);
+  g_mutex_unlock (&gate);
+
+  /* The one that has begun goes on; the other does not begin. */
+  wait_until (a.done);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpstr (story->str, ==, "ba da ");
+
+  regiond_turns_hold (turns, FALSE);
+  g_assert_cmpstr (story->str, ==, "ba da bb ");
+  wait_until (b.done);
+  g_mutex_clear (&gate);
+}
+
+typedef struct {
+  GObject       parent;
+  RegiondTurns *turns;
+} Owner;
+typedef GObjectClass OwnerClass;
+
+static guint finalized;
+
+GType owner_get_type (void);
+
+G_DEFINE_TYPE (Owner, owner, G_TYPE_OBJECT)
+
+static void
+owner_finalize (GObject *object)
+{
+  finalized++;
+  regiond_turns_free (((Owner *) object)->turns);
+  G_OBJECT_CLASS (owner_parent_class)->finalize (object);
+}
+
+static void
+owner_class_init (OwnerClass *klass)
+{
+  klass->finalize = owner_finalize;
+}
+
+static void
+owner_init (Owner *self)
+{
+  self->turns = regiond_turns_new (G_OBJECT (self));
+}
+
+static void
+test_owner (void)
+{
+  Owner *owner = g_object_new (owner_get_type (), NULL);
+  g_autoptr (GString) story = g_string_new (NULL);
+  GMutex gate;
+  Step a = { story, 'a', FALSE, &gate }, b = { story, 'b' };
+
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  finalized = 0;
+  regiond_turns_push (owner->turns, &turn, &a);
+  regiond_turns_push (owner->turns, &turn, &b);
+  g_object_unref (owner);
+  g_assert_cmpuint (finalized, ==, 0);
+  g_mutex_unlock (&gate);
+  wait_until (b.done);
+  wait_until (finalized == 1);
+  g_mutex_clear (&gate);
+}
+
+static void
+test_owner_refused (void)
+{
+  Owner *owner = g_object_new (owner_get_type (), NULL);
+  g_autoptr (GString) story = g_string_new (NULL);
+  Step a = { story, 'a', TRUE };
+
+  finalized = 0;
+  regiond_turns_hold (owner->turns, TRUE);
+  regiond_turns_push (owner->turns, &turn, &a);
+  g_object_ref (owner);
+  g_object_unref (owner);
+  regiond_turns_hold (owner->turns, FALSE);
+  g_assert_true (a.done);
+  g_object_unref (owner);
+  g_assert_cmpuint (finalized, ==, 1);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  main_thread = g_thread_self ();
+  g_test_add_func ("/turns/one-after-the-other-off-the-main-thread", test_serial);
+  g_test_add_func ("/turns/who-has-nothing-to-do-is-passed-over", test_refused);
+  g_test_add_func ("/turns/on-hold-nobody-begins", test_hold);
+  g_test_add_func ("/turns/the-owner-lives-while-one-waits", test_owner);
+  g_test_add_func ("/turns/a-refused-turn-keeps-nobody-alive", test_owner_refused);
+  return g_test_run ();
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+#include "watch.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct {
+  int   fd;
+  int   id;
+  guint woken;
+} Watched;
+
+static void
+on_woken (gpointer data)
+{
+  ((Watched *) data)->woken++;
+}
+
+static void
+watched_init (Watched      *self,
+              RegiondWatch *watch)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->fd = memfd_create ("watched", MFD_CLOEXEC);
+  self->woken = 0;
+  self->id = regiond_watch_add (watch, self->fd, on_woken, self, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (self->id, >=, 0);
+}
+
+/* Somebody opens and closes the file. */
+static void
+stir (Watched *self)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", self->fd);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+
+  g_assert_cmpint (fd, >=, 0);
+  close (fd);
+}
+
+static void
+test_close (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  Watched one, other;
+
+  watched_init (&one, watch);
+  watched_init (&other, watch);
+  stir (&one);
+  wait_until (one.woken > 0);
+  g_assert_cmpuint (other.woken, ==, 0);
+  close (one.fd);
+  close (other.fd);
+}
+
+static void
+test_merged (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  Watched one, last;
+
+  watched_init (&one, watch);
+  watched_init (&last, watch);
+  for (int i = 0; i < 100; i++)
+    stir (&one);
+  stir (&last);
+  wait_until (last.woken > 0);
+  g_assert_cmpuint (one.woken, >, 0);
+  g_assert_cmpuint (one.woken, <, 100);
+  close (one.fd);
+  close (last.fd);
+}
+
+static void
+test_again (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  Watched one;
+
+  watched_init (&one, watch);
+  for (guint i = 0; i < 3; i++)
+    {
+      guint before = one.woken;
+
+      stir (&one);
+      wait_until (one.woken > before);
+    }
+  close (one.fd);
+}
+
+static void
+test_removed (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  Watched removed, last;
+
+  watched_init (&removed, watch);
+  watched_init (&last, watch);
+  stir (&removed);
+  stir (&last);
+  regiond_watch_remove (watch, removed.id);
+  wait_until (last.woken > 0);
+  g_assert_cmpuint (removed.woken, ==, 0);
+  close (removed.fd);
+  close (last.fd);
+}
+
+static guint
+get_queue_length (void)
+{
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_get_contents ("/proc/sys/fs/inotify/max_queued_events", &text, NULL, NULL));
+  return g_ascii_strtoull (text, NULL, 10);
+}
+
+static void
+test_overflow (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  const guint most = get_queue_length ();
+  Watched one, other, lost;
+
+  if (most > 200000)
+    {
+      g_test_skip ("the queue of inotify is very long here");
+      return;
+    }
+
+  watched_init (&one, watch);
+  watched_init (&other, watch);
+  watched_init (&lost, watch);
+  for (guint i = 0; i <= most / 2; i++) /* in turns: equal neighbours would merge */
+    {
+      stir (&one);
+      stir (&other);
+    }
+  stir (&lost);
+  wait_until (lost.woken > 0);
+  close (one.fd);
+  close (other.fd);
+  close (lost.fd);
+}
+
+static void
+test_bad_fd (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (regiond_watch_add (watch, -1, on_woken, NULL, &error), ==, -1);
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_FAILED);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/watch/a-close-wakes-who-watches-that-file", test_close);
+  g_test_add_func ("/watch/a-hundred-closes-wake-at-least-once", test_merged);
+  g_test_add_func ("/watch/it-wakes-every-time", test_again);
+  g_test_add_func ("/watch/who-has-been-removed-sleeps-on", test_removed);
+  g_test_add_func ("/watch/an-overflow-wakes-everybody", test_overflow);
+  g_test_add_func ("/watch/what-is-no-file-is-refused", test_bad_fd);
+  return g_test_run ();
+}
