@@ -355,7 +355,7 @@ test_a_client_that_dies_while_polkit_is_asked (void)
   person_let_go (bob, map, opened->fd);
   world_wait_no_leases (world, 2000);
   world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
-  g_assert_cmpuint (process_count_fds (world->regiond), ==, before);
+  world_wait_fds (world, before);
 }
 
 static void

@@ -42,20 +42,12 @@ trace_start (Trace *trace)
   trace->objects = count_objects (trace->world);
 }
 
-static gboolean
-no_more_fds (gpointer data)
-{
-  Trace *trace = data;
-
-  return process_count_fds (trace->world->regiond) <= trace->fds;
-}
-
 static void
 trace_end (Trace *trace)
 {
   world_expect_string (trace->world, SHM0, DEVICE_INTERFACE, "State", "parked");
   g_assert_cmpuint (count_objects (trace->world), ==, trace->objects);
-  wait_until (no_more_fds, trace, 2000, "no more descriptors than before");
+  world_wait_fds (trace->world, trace->fds);
   person_free (trace->alice);
   world_free (trace->world);
 }

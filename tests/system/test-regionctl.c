@@ -18,7 +18,13 @@ allow_all (void)
   return world;
 }
 
-#define assert_has(text, part)   G_STMT_START   {     if (!strstr (text, part))       g_error ("no \"%s\" in:\n%s", part, text);   }   G_STMT_END
+static void
+assert_has (const char *text,
+            const char *part)
+{
+  if (!strstr (text, part))
+    g_error ("no \"%s\" in:\n%s", part, text);
+}
 
 static void
 test_status_without_service (void)
@@ -462,7 +468,8 @@ test_widths (void)
   g_autoptr (Result) add = tool_run (NULL, "add", "a_device_with_a_name_that_is_rather_long", "one=4K", "two=4K",
                                      "three=4K", "four=4K", "--description", words, NULL);
   g_autoptr (Tool) holder = tool_start ("open", "a_device_with_a_name_that_is_rather_long", "three",
-                                        "--label", "a label that is sixty-four letters long, which is all there is", NULL);
+                                        "--label", "a label that is sixty-four letters long, which is all there is",
+                                        NULL);
   g_autofree char *path = tool_read_line (holder);
   g_autoptr (Result) full = tool_run (NULL, "list", NULL);
 

@@ -254,6 +254,23 @@ world_wait_gone (World *world,
 }
 
 static gboolean
+has_few_fds (gpointer data)
+{
+  Wanted *wanted = data;
+
+  return process_count_fds (wanted->world->regiond) <= wanted->number;
+}
+
+void
+world_wait_fds (World *world,
+                guint most)
+{
+  Wanted wanted = { world, NULL, NULL, NULL, NULL, most };
+
+  wait_until (has_few_fds, &wanted, 2000, "regiond to close its descriptors");
+}
+
+static gboolean
 has_no_leases (gpointer data)
 {
   return world_count_leases (data) == 0;

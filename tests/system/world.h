@@ -93,6 +93,9 @@ void world_wait_uint (World *world,
 void world_wait_gone (World *world,
                       const char *path,
                       guint milliseconds);
+/* regiond has no more than MOST descriptors open. */
+void world_wait_fds (World *world,
+                     guint most);
 void world_wait_no_leases (World *world,
                            guint milliseconds);
 
