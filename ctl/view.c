@@ -97,9 +97,10 @@ get_user_name (GHashTable *names,
   return name;
 }
 
-const char *
-ctl_view_get_device_id (CtlObjects *objects,
-                        const char *path)
+/* The id of the device at @path, or the path's last part when it is gone. */
+static const char *
+get_device_id (CtlObjects *objects,
+               const char *path)
 {
   for (guint i = 0; i < objects->devices->len; i++)
     {
@@ -122,7 +123,7 @@ add_lease (CtlTable        *table,
   g_autofree char *age = ctl_duration_format (g_get_real_time () - created);
 
   ctl_table_add_cell (table, ctl_path_get_name (lease->path));
-  ctl_table_add_cell (table, ctl_view_get_device_id (objects, ctl_object_get_string (lease, "Device")));
+  ctl_table_add_cell (table, get_device_id (objects, ctl_object_get_string (lease, "Device")));
   ctl_table_add_cell (table, ctl_object_get_string (lease, "Region"));
   ctl_table_add_cell (table, ctl_object_get_string (lease, "Access"));
   ctl_table_add_cell (table, ctl_object_get_string (lease, "State"));

@@ -10,7 +10,3 @@ void ctl_view_print_devices (GPtrArray *devices,
 void ctl_view_print_leases  (CtlObjects *objects,
                              gboolean    legend);
 void ctl_view_print_regions (const CtlObject *device);
-
-/* The id of the device at @path, or the path's last part when it is gone. */
-const char *ctl_view_get_device_id (CtlObjects *objects,
-                                    const char *path);

@@ -5,7 +5,10 @@
 #include "news.h"
 
 #define LEASE "/org/regiond1/leases/17"
-#define ADDED                                                                     "(objectpath '" LEASE "', {'org.regiond1.Lease': {"                             "  'Device': <objectpath '/org/regiond1/devices/shm0'>, 'Region': <'bar2'>, "   "  'Access': <'rwm'>, 'Uid': <uint32 1000>, 'Pid': <uint32 42>, 'Label': <'ring\n'>}})"
+#define ADDED \
+  "(objectpath '" LEASE "', {'org.regiond1.Lease': {" \
+  "  'Device': <objectpath '/org/regiond1/devices/shm0'>, 'Region': <'bar2'>, " \
+  "  'Access': <'rwm'>, 'Uid': <uint32 1000>, 'Pid': <uint32 42>, 'Label': <'ring\n'>}})"
 #define REMOVED "(objectpath '" LEASE "', ['org.regiond1.Lease'])"
 
 static CtlEvent *
