@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "objects.h"
+
+#include "fixture.h"
+#include "region.h"
+
+static void
+add (Objects    *self,
+     const char *name,
+     guint64     size)
+{
+  g_ptr_array_add (self->regions, regiond_region_new_memory (name, self->regions->len, size, NULL));
+}
+
+void
+objects_init (Objects *self,
+              guint64  most)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->watch = regiond_watch_new (&error);
+  g_assert_no_error (error);
+  self->budget = regiond_budget_new (most);
+  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  add (self, "bar0", PAGE);
+  add (self, "bar2", 4 * PAGE);
+}
+
+void
+objects_clear (Objects *self)
+{
+  /* Objects give their bytes back on a thread. */
+  wait_until (regiond_budget_get_held (self->budget) == 0);
+  regiond_watch_unref (self->watch);
+  regiond_budget_unref (self->budget);
+  g_ptr_array_unref (self->regions);
+}
+
+RegiondMemfd *
+objects_make (Objects *self,
+              guint64  size)
+{
+  g_autoptr (GError) error = NULL;
+  RegiondMemfd *memfd = regiond_memfd_new (self->watch, self->budget, "test", size, NULL, &error);
+
+  g_assert_no_error (error);
+  return memfd;
+}
+
+RegiondHold *
+objects_open (RegiondMemfd *memfd,
+              RegiondAccess access,
+              int          *fd)
+{
+  g_autoptr (GError) error = NULL;
+  RegiondHold *hold = regiond_memfd_open (memfd, access, fd, &error);
+
+  g_assert_no_error (error);
+  return hold;
+}

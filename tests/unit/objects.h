@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "budget.h"
+#include "mechanisms/memfd.h"
+#include "watch.h"
+
+/* What the tests of memory objects share: a watch, a budget, and a device's
+ * regions "bar0" (one page) and "bar2" (four). */
+typedef struct {
+  RegiondWatch  *watch;
+  RegiondBudget *budget;
+  GPtrArray     *regions;
+} Objects;
+
+#define PAGE 4096
+
+void          objects_init (Objects *self, guint64 most);
+void          objects_clear (Objects *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Objects, objects_clear)
+
+RegiondMemfd *objects_make (Objects *self, guint64 size);
+
+#define RWM (REGIOND_ACCESS_READ | REGIOND_ACCESS_WRITE | REGIOND_ACCESS_MAP)
+#define RM (REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP)
+
+/* A lease's fd and hold on it. */
+RegiondHold  *objects_open (RegiondMemfd *memfd, RegiondAccess access, int *fd);

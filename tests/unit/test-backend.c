@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/memory.h"
+#include "objects.h"
+
+/* A backend that writes down what it is told. */
+typedef struct {
+  RegiondBackend parent;
+  GString       *told;
+} Scribe;
+typedef RegiondBackendClass ScribeClass;
+
+GType scribe_get_type (void);
+
+G_DEFINE_TYPE (Scribe, scribe, REGIOND_TYPE_BACKEND)
+
+static void
+tell (RegiondBackend *backend,
+      const char     *what)
+{
+  g_string_append_printf (((Scribe *) backend)->told, "%s ", what);
+}
+
+static RegiondMechanism
+find_mechanism (RegiondBackend *backend,
+                RegiondRegion  *region,
+                RegiondAccess   access)
+{
+  tell (backend, region->name);
+  return access == RWM ? REGIOND_MECHANISM_MEMFD : REGIOND_MECHANISM_NONE;
+}
+
+static RegiondRevocation
+get_revocation (RegiondBackend  *backend,
+                RegiondMechanism mechanism)
+{
+  return mechanism == REGIOND_MECHANISM_MEMFD ? REGIOND_REVOCATION_IMMEDIATE : REGIOND_REVOCATION_ON_CLOSE;
+}
+
+static gboolean
+spend (RegiondBackend *backend)
+{
+  tell (backend, "spend");
+  return TRUE;
+}
+
+static gboolean
+attach (RegiondBackend *backend,
+        GCancellable   *cancellable,
+        GError        **error)
+{
+  tell (backend, "attach");
+  return !g_cancellable_set_error_if_cancelled (cancellable, error);
+}
+
+static RegiondHold *
+open_region (RegiondBackend *backend,
+             RegiondRegion  *region,
+             RegiondAccess   access,
+             int            *fd,
+             GError        **error)
+{
+  tell (backend, "open");
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, region->name);
+  return NULL;
+}
+
+static gboolean
+reset (RegiondBackend *backend,
+       gboolean        leased,
+       GError        **error)
+{
+  tell (backend, leased ? "reset-leased" : "reset-parked");
+  return leased;
+}
+
+static gboolean
+park (RegiondBackend *backend,
+      GError        **error)
+{
+  tell (backend, "park");
+  return TRUE;
+}
+
+static void
+scribe_finalize (GObject *object)
+{
+  g_string_free (((Scribe *) object)->told, TRUE);
+  G_OBJECT_CLASS (scribe_parent_class)->finalize (object);
+}
+
+static void
+scribe_class_init (ScribeClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = scribe_finalize;
+  klass->name = "scribe";
+  klass->isolation = "none";
+  klass->find_mechanism = find_mechanism;
+  klass->get_revocation = get_revocation;
+  klass->spend = spend;
+  klass->attach = attach;
+  klass->open_region = open_region;
+  klass->reset = reset;
+  klass->park = park;
+}
+
+static void
+scribe_init (Scribe *self)
+{
+  self->told = g_string_new (NULL);
+}
+
+static void
+test_told (void)
+{
+  g_autoptr (RegiondBackend) backend = g_object_new (scribe_get_type (), NULL);
+  g_autoptr (RegiondRegion) bar0 = regiond_region_new_memory ("bar0", 0, PAGE, NULL);
+  g_autoptr (GCancellable) cancelled = g_cancellable_new ();
+  g_autoptr (GError) error = NULL, busy = NULL;
+  int fd = -1;
+
+  g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RWM), ==, REGIOND_MECHANISM_MEMFD);
+  g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RM), ==, REGIOND_MECHANISM_NONE);
+  g_assert_cmpint (regiond_backend_get_revocation (backend, REGIOND_MECHANISM_MEMFD), ==,
+                   REGIOND_REVOCATION_IMMEDIATE);
+  g_assert_true (regiond_backend_attach (backend, NULL, NULL));
+  g_cancellable_cancel (cancelled);
+  g_assert_false (regiond_backend_attach (backend, cancelled, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_null (regiond_backend_open_region (backend, bar0, RM, &fd, &busy));
+  g_assert_error (busy, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_assert_true (regiond_backend_reset (backend, TRUE, NULL));
+  g_assert_false (regiond_backend_reset (backend, FALSE, NULL));
+  regiond_backend_spend (backend);
+  g_assert_true (regiond_backend_park (backend, NULL));
+  g_assert_cmpstr (((Scribe *) backend)->told->str, ==,
+                   "bar0 bar0 attach attach open reset-leased reset-parked spend park ");
+}
+
+static void
+test_memory (void)
+{
+  g_auto (Objects) o;
+  RegiondMemorySetup setup = { NULL, FALSE, FALSE };
+  g_autoptr (RegiondBackend) backend = NULL;
+  RegiondBackendClass *klass;
+
+  objects_init (&o, 5 * PAGE);
+  setup.regions = o.regions;
+  backend = regiond_memory_backend_new ("shm0", &setup, o.watch, o.budget, NULL);
+  klass = REGIOND_BACKEND_GET_CLASS (backend);
+  g_assert_cmpstr (klass->name, ==, "memory");
+  g_assert_cmpstr (klass->isolation, ==, "not-applicable");
+  g_assert_cmpstr (klass->reset_methods[0], ==, "fresh");
+  g_assert_null (klass->reset_methods[1]);
+  g_clear_object (&backend);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/backend/another-kind-is-told-everything", test_told);
+  g_test_add_func ("/backend/memory-says-what-it-is", test_memory);
+  return g_test_run ();
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/memory.h"
+#include "fixture.h"
+#include "objects.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BOTH (5 * PAGE) /* bar0 and bar2 */
+
+static RegiondBackend *
+make (Objects *o,
+      gboolean persist,
+      gboolean tolerate)
+{
+  const RegiondMemorySetup setup = { o->regions, persist, tolerate };
+  g_autoptr (GError) error = NULL;
+  RegiondBackend *backend = regiond_memory_backend_new ("shm0", &setup, o->watch, o->budget, &error);
+
+  g_assert_no_error (error);
+  return backend;
+}
+
+static void
+attach (RegiondBackend *backend)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (regiond_backend_attach (backend, NULL, &error));
+  g_assert_no_error (error);
+}
+
+static RegiondHold *
+open_bar2 (Objects        *o,
+           RegiondBackend *backend,
+           int            *fd)
+{
+  g_autoptr (GError) error = NULL;
+  RegiondHold *hold = regiond_backend_open_region (backend, g_ptr_array_index (o->regions, 1), RWM, fd, &error);
+
+  g_assert_no_error (error);
+  return hold;
+}
+
+static ino_t
+get_inode (int fd)
+{
+  struct stat facts;
+
+  g_assert_cmpint (fstat (fd, &facts), ==, 0);
+  return facts.st_ino;
+}
+
+/* One tenancy: writes, and leaves. Returns the object's inode. */
+static ino_t
+live_there (Objects        *o,
+            RegiondBackend *backend,
+            const char     *found,
+            const char     *left)
+{
+  g_autoptr (RegiondHold) hold = NULL;
+  g_autofree char *text = NULL;
+  ino_t inode;
+  int fd;
+
+  attach (backend);
+  hold = open_bar2 (o, backend, &fd);
+  text = fd_read_text (fd);
+  g_assert_cmpstr (text, ==, found);
+  fd_write_text (fd, left);
+  inode = get_inode (fd);
+  close (fd);
+  regiond_backend_spend (backend);
+  g_assert_true (regiond_hold_is_cut (hold));
+  g_assert_true (regiond_backend_park (backend, NULL));
+  return inode;
+}
+
+static void
+test_fresh (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+  ino_t first, second;
+
+  objects_init (&o, 2 * BOTH);
+  backend = make (&o, FALSE, FALSE);
+  first = live_there (&o, backend, "", "secret");
+  second = live_there (&o, backend, "", "another");
+  g_assert_cmpuint (first, !=, second);
+  g_clear_object (&backend);
+}
+
+static void
+test_persist (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+  ino_t first, second;
+
+  objects_init (&o, 4 * BOTH);
+  backend = make (&o, TRUE, FALSE);
+  first = live_there (&o, backend, "", "kept");
+  second = live_there (&o, backend, "kept", "kept too");
+  g_assert_cmpuint (first, !=, second);
+  live_there (&o, backend, "kept too", "");
+  g_clear_object (&backend);
+}
+
+/* Opened again before the last close was tidied up. */
+static void
+test_hurried (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+  g_autoptr (RegiondHold) old = NULL, young = NULL;
+  g_autofree char *text = NULL;
+  int before, after;
+
+  objects_init (&o, 2 * BOTH);
+  backend = make (&o, FALSE, FALSE);
+  attach (backend);
+  old = open_bar2 (&o, backend, &before);
+  fd_write_text (before, "secret");
+  regiond_backend_spend (backend);
+  attach (backend);
+  young = open_bar2 (&o, backend, &after);
+  fd_write_text (before, "later secret");
+  text = fd_read_text (after);
+  g_assert_cmpstr (text, ==, "");
+  g_assert_false (regiond_hold_shares_fate (old, young));
+  close (before);
+  close (after);
+  g_clear_object (&backend);
+}
+
+static void
+test_all_at_once (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+
+  objects_init (&o, BOTH);
+  backend = make (&o, FALSE, FALSE);
+  g_assert_cmpuint (regiond_budget_get_held (o.budget), ==, 0);
+  attach (backend);
+  g_assert_cmpuint (regiond_budget_get_held (o.budget), ==, BOTH);
+  attach (backend);
+  g_assert_cmpuint (regiond_budget_get_held (o.budget), ==, BOTH);
+  g_assert_true (regiond_backend_park (backend, NULL));
+  wait_until (regiond_budget_get_held (o.budget) == 0);
+  g_clear_object (&backend);
+}
+
+static void
+test_declared (void)
+{
+  g_auto (Objects) o;
+  const RegiondMemorySetup persistent = { NULL, TRUE, FALSE };
+  RegiondMemorySetup setup = persistent;
+  g_autoptr (RegiondBackend) backend = NULL;
+  g_autoptr (GError) error = NULL;
+
+  objects_init (&o, 2 * BOTH - PAGE);
+  setup.regions = o.regions;
+  g_assert_null (regiond_memory_backend_new ("shm0", &setup, o.watch, o.budget, &error));
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+
+  /* And what could not be had is not counted; what goes is given back. */
+  for (int i = 0; i < 3; i++)
+    {
+      backend = make (&o, FALSE, FALSE);
+      g_clear_object (&backend);
+    }
+}
+
+static void
+test_limit (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+  g_autoptr (GError) error = NULL;
+
+  objects_init (&o, BOTH);
+  backend = make (&o, FALSE, FALSE);
+  g_assert_true (regiond_budget_take (o.budget, PAGE, NULL)); /* somebody's retired object */
+  g_assert_false (regiond_backend_attach (backend, NULL, &error));
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  g_assert_true (regiond_backend_park (backend, NULL));
+  wait_until (regiond_budget_get_held (o.budget) == PAGE);
+  regiond_budget_give (o.budget, PAGE);
+  attach (backend);
+  g_clear_object (&backend);
+}
+
+static void
+test_persist_limit (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+  g_autoptr (RegiondHold) hold = NULL, again = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  int fd;
+
+  objects_init (&o, 2 * BOTH);
+  backend = make (&o, TRUE, FALSE);
+  attach (backend);
+  hold = open_bar2 (&o, backend, &fd);
+  fd_write_text (fd, "kept");
+  close (fd);
+  regiond_backend_spend (backend);
+
+  g_assert_true (regiond_budget_take (o.budget, BOTH, NULL));
+  g_assert_false (regiond_backend_park (backend, &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "could not be kept", "bar");
+  regiond_budget_give (o.budget, BOTH);
+
+  attach (backend);
+  again = open_bar2 (&o, backend, &fd);
+  text = fd_read_text (fd);
+  g_assert_cmpstr (text, ==, "kept");
+  close (fd);
+  g_clear_object (&again);
+  g_clear_object (&hold);
+  g_clear_object (&backend);
+}
+
+static void
+test_reset (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+  g_autoptr (RegiondHold) hold = NULL, again = NULL;
+  g_autofree char *text = NULL, *other = NULL;
+  ino_t inode;
+  int fd;
+
+  objects_init (&o, 4 * BOTH);
+  backend = make (&o, TRUE, FALSE);
+  attach (backend);
+  hold = open_bar2 (&o, backend, &fd);
+  fd_write_text (fd, "gone");
+  inode = get_inode (fd);
+  g_assert_true (regiond_backend_reset (backend, TRUE, NULL));
+  text = fd_read_text (fd);
+  g_assert_cmpstr (text, ==, "");
+  close (fd);
+
+  /* The tenants go on with the same object. */
+  attach (backend);
+  again = open_bar2 (&o, backend, &fd);
+  g_assert_cmpuint (get_inode (fd), ==, inode);
+  fd_write_text (fd, "persistent");
+  close (fd);
+  regiond_backend_spend (backend);
+  g_assert_true (regiond_backend_park (backend, NULL));
+  g_assert_true (regiond_backend_reset (backend, FALSE, NULL));
+  g_clear_object (&again);
+  attach (backend);
+  again = open_bar2 (&o, backend, &fd);
+  other = fd_read_text (fd);
+  g_assert_cmpstr (other, ==, "");
+  close (fd);
+  g_clear_object (&again);
+  g_clear_object (&hold);
+  g_clear_object (&backend);
+}
+
+static void
+test_terms (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) retiring = NULL, tolerant = NULL;
+  RegiondRegion *bar2;
+
+  objects_init (&o, 2 * BOTH);
+  bar2 = g_ptr_array_index (o.regions, 1);
+  retiring = make (&o, FALSE, FALSE);
+  tolerant = make (&o, FALSE, TRUE);
+  g_assert_cmpint (regiond_backend_get_revocation (retiring, REGIOND_MECHANISM_MEMFD), ==,
+                   REGIOND_REVOCATION_DETACHED);
+  g_assert_cmpint (regiond_backend_get_revocation (tolerant, REGIOND_MECHANISM_MEMFD), ==,
+                   REGIOND_REVOCATION_ON_CLOSE);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, RM), ==, REGIOND_MECHANISM_MEMFD);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, RWM), ==, REGIOND_MECHANISM_MEMFD);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, REGIOND_ACCESS_READ), ==, REGIOND_MECHANISM_NONE);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, REGIOND_ACCESS_WRITE), ==,
+                   REGIOND_MECHANISM_NONE);
+  g_clear_object (&retiring);
+  g_clear_object (&tolerant);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  signal (SIGIO, SIG_IGN);
+  g_test_add_func ("/memory/the-next-tenant-finds-nothing", test_fresh);
+  g_test_add_func ("/memory/what-persists-is-found-in-another-object", test_persist);
+  g_test_add_func ("/memory/who-comes-at-once-finds-nothing-either", test_hurried);
+  g_test_add_func ("/memory/everything-is-taken-at-the-first-open", test_all_at_once);
+  g_test_add_func ("/memory/a-persistent-device-is-declared-twice", test_declared);
+  g_test_add_func ("/memory/too-little-left-is-a-limit-at-the-open", test_limit);
+  g_test_add_func ("/memory/what-cannot-be-copied-is-not-lost", test_persist_limit);
+  g_test_add_func ("/memory/a-reset-among-tenants-empties-the-same-object", test_reset);
+  g_test_add_func ("/memory/tolerating-leaks-promises-less", test_terms);
+  return g_test_run ();
+}
