@@ -50,6 +50,9 @@ vanish (RegiondClient *client)
   g_autoptr (RegiondClient) self = regiond_client_ref (client);
   g_autoptr (GList) leases = g_hash_table_get_keys (self->leases);
 
+  if (self->known)
+    regiond_client_unref (self); /* what on_credentials took */
+
   g_cancellable_cancel (self->gone);
   for (GList *l = leases; l != NULL; l = l->next)
     {
@@ -99,7 +102,14 @@ regiond_clients_new (GDBusConnection    *connection,
 void
 regiond_clients_free (RegiondClients *self)
 {
+  g_autoptr (GList) remembered = g_hash_table_get_values (self->table);
+
   g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
+  for (GList *l = remembered; l != NULL; l = l->next)
+    {
+      if (((RegiondClient *) l->data)->known)
+        regiond_client_unref (l->data);
+    }
   g_hash_table_unref (self->table);
   g_free (self);
 }
@@ -122,6 +132,17 @@ regiond_clients_get (RegiondClients *self,
   client->leases = g_hash_table_new (NULL, NULL);
   g_hash_table_insert (self->table, client->name, client);
   return client;
+}
+
+/* Until it vanishes. */
+static void
+remember (RegiondClient *self)
+{
+  if (self->known || regiond_client_is_gone (self))
+    return;
+
+  self->known = TRUE;
+  regiond_client_ref (self);
 }
 
 /* The subscription was there before the question: whoever has credentials
@@ -147,7 +168,7 @@ on_credentials (GObject      *source,
     }
 
   g_variant_lookup (credentials, "ProcessID", "u", &self->pid);
-  self->known = TRUE;
+  remember (self);
   g_task_return_boolean (task, TRUE);
 }
 

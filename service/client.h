@@ -18,8 +18,8 @@ RegiondClients *regiond_clients_new (GDBusConnection *connection, RegiondVanishe
 void            regiond_clients_free (RegiondClients *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondClients, regiond_clients_free)
 
-/* The client behind a unique name, made if need be. It is forgotten with its
- * last reference. */
+/* The client behind a unique name, made if need be. One that the bus has named
+ * is remembered until it vanishes, so it is asked about once. */
 RegiondClient  *regiond_clients_get (RegiondClients *self, const char *name);
 
 RegiondClient  *regiond_client_ref (RegiondClient *self);

@@ -115,6 +115,19 @@ publish (RegiondDevice *self)
   regiond_dbus_device_set_exclusive (device, regiond_tenancy_get_exclusive (self->tenancy));
 }
 
+static void
+log_reset (RegiondDevice *self,
+           const GError  *error)
+{
+  RegiondRecord record = {
+    .event = "reset",
+    .device = self->id,
+    .reason = error != NULL ? error->message : "last close",
+  };
+
+  regiond_log (&record);
+}
+
 /* One signal for however many leases came and went in a turn of the loop. */
 static gboolean
 announce_leases (gpointer data)
@@ -148,8 +161,10 @@ on_emptied (gpointer owner)
   RegiondDevice *self = owner;
 
   /* At once, before any turn that waits: what was lent is not lent again. */
-  regiond_backend_spend (self->backend);
-  regiond_device_park (self);
+  if (regiond_backend_spend (self->backend))
+    regiond_device_park (self);
+  else
+    log_reset (self, NULL);
 }
 
 static void
@@ -206,13 +221,8 @@ done_parking (gpointer data)
 {
   Parking *parking = data;
   RegiondDevice *self = parking->device;
-  RegiondRecord record = {
-    .event = "reset",
-    .device = self->id,
-    .reason = parking->error != NULL ? parking->error->message : "last close",
-  };
 
-  regiond_log (&record);
+  log_reset (self, parking->error);
   if (parking->error != NULL)
     regiond_device_set_failure (self, parking->error);
   regiond_device_set_resetting (self, FALSE);

@@ -17,6 +17,7 @@ struct _RegiondLease {
   RegiondDevice           *device;
   RegiondClient           *client;
   RegiondHold             *hold;
+  const char              *region_kind; /* the device's */
   gboolean                 exclusive;
   gboolean                 ended;
   gboolean                 leaked;
@@ -67,6 +68,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   self->device = g_object_ref (terms->device);
   self->client = regiond_client_ref (terms->client);
   self->hold = g_object_ref (terms->hold);
+  self->region_kind = terms->region->kind;
   self->exclusive = terms->exclusive;
 
   regiond_dbus_lease_set_device (lease, regiond_device_get_path (terms->device));
@@ -341,13 +343,19 @@ make_revoke_question (RegiondLease          *self,
                       gboolean               interactive)
 {
   RegiondDBusLease *lease = REGIOND_DBUS_LEASE (self);
+  g_autofree char *offset = g_strdup_printf ("%" G_GUINT64_FORMAT, regiond_dbus_lease_get_offset (lease));
+  g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, regiond_dbus_lease_get_size (lease));
   RegiondQuestion *question;
 
   question = regiond_question_new ("org.regiond1.revoke-lease", invocation, interactive,
                                    g_strdup_printf ("revoke lease %s", self->path));
   regiond_device_add_details (self->device, question);
   regiond_question_add (question, "region", regiond_dbus_lease_get_region (lease));
+  regiond_question_add (question, "region_kind", self->region_kind);
   regiond_question_add (question, "access", regiond_dbus_lease_get_access (lease));
+  regiond_question_add (question, "offset", offset);
+  regiond_question_add (question, "length", length);
+  regiond_question_add (question, "label", regiond_dbus_lease_get_label (lease));
   regiond_question_add (question, "mechanism", regiond_dbus_lease_get_mechanism (lease));
   regiond_question_add (question, "revocation", regiond_dbus_lease_get_revocation (lease));
   regiond_question_add (question, "exclusive", self->exclusive ? "true" : "false");

@@ -8,7 +8,7 @@
  * NULL is left out; uid and pid count where there is an owner, and a uid of
  * G_MAXUINT32 is one that left before the bus could say who it was. */
 typedef struct {
-  const char *event;  /* "grant", "refusal", "revocation", "end", "retirement", "reset", "device" */
+  const char *event;  /* "grant", "refusal", "revocation", "end", "reset", "device" */
   const char *device;
   const char *region;
   const char *access;

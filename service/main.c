@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -21,6 +22,15 @@ typedef struct {
   gboolean verbose;
   gboolean version;
 } Arguments;
+
+static void
+arguments_clear (Arguments *self)
+{
+  g_free (self->address);
+  g_free (self->config);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
 
 typedef struct {
   GMainLoop *loop;
@@ -85,6 +95,17 @@ raise_file_limit (void)
       limit.rlim_cur = limit.rlim_max;
       setrlimit (RLIMIT_NOFILE, &limit);
     }
+}
+
+/* One GetManagedObjects with ten thousand leases takes megabytes for a moment:
+ * they go back to the machine when it is over. Fixed thresholds keep glibc from
+ * adapting to the one large reply, and few threads need no more arenas. */
+static void
+stay_small (void)
+{
+  mallopt (M_ARENA_MAX, 1);
+  mallopt (M_MMAP_THRESHOLD, 128 * 1024);
+  mallopt (M_TRIM_THRESHOLD, 128 * 1024);
 }
 
 static void
@@ -176,7 +197,7 @@ int
 main (int   argc,
       char *argv[])
 {
-  Arguments arguments = { .use_system = FALSE };
+  g_auto (Arguments) arguments = { .use_system = FALSE };
   g_autoptr (GDBusConnection) connection = NULL;
   g_autoptr (GError) error = NULL;
   RegiondSettings *settings;
@@ -202,6 +223,7 @@ main (int   argc,
   signal (SIGIO, SIG_IGN);
   signal (SIGPIPE, SIG_IGN);
   raise_file_limit ();
+  stay_small ();
 
   if ((settings = load_settings (arguments.config, &error)) == NULL)
     {

@@ -246,6 +246,8 @@ grant (Opening *self,
 
   close (self->fd);
   self->fd = -1;
+  /* On the bus before the answer: the bus library looks for the object of the
+   * owner's next call when that arrives, on a thread of its own. */
   if ((lease = make_lease (self, error)) == NULL)
     return FALSE;
 

@@ -35,10 +35,10 @@ regiond_backend_list_proofs (RegiondBackend *self,
   REGIOND_BACKEND_GET_CLASS (self)->list_proofs (self, proofs);
 }
 
-void
+gboolean
 regiond_backend_spend (RegiondBackend *self)
 {
-  REGIOND_BACKEND_GET_CLASS (self)->spend (self);
+  return REGIOND_BACKEND_GET_CLASS (self)->spend (self);
 }
 
 gboolean

@@ -24,7 +24,7 @@ struct _RegiondBackendClass {
   RegiondMechanism (*find_mechanism) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access);
   RegiondRevocation (*get_revocation) (RegiondBackend *self, RegiondMechanism mechanism);
   void (*list_proofs) (RegiondBackend *self, GPtrArray *proofs);
-  void (*spend) (RegiondBackend *self);
+  gboolean (*spend) (RegiondBackend *self);
   gboolean (*attach) (RegiondBackend *self, GCancellable *cancellable, GError **error);
   RegiondHold *(*open_region) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access, int *fd,
                                GError **error);
@@ -42,8 +42,9 @@ RegiondRevocation regiond_backend_get_revocation (RegiondBackend *self, RegiondM
  * static strings. */
 void              regiond_backend_list_proofs (RegiondBackend *self, GPtrArray *proofs);
 
-/* The last lease has ended: what was lent is never lent again. At once. */
-void              regiond_backend_spend (RegiondBackend *self);
+/* The last lease has ended: what was lent is never lent again. At once. TRUE
+ * when there is something left to do that may block: to be parked. */
+gboolean          regiond_backend_spend (RegiondBackend *self);
 
 /* Isolates the device and makes it fresh where it is not both already; takes
  * all its resources at once. Blocks. LimitExceeded, ResetFailed, Failed,

@@ -76,7 +76,7 @@ list_proofs (RegiondBackend *backend,
     g_ptr_array_add (proofs, (gpointer) "keyring");
 }
 
-static void
+static gboolean
 spend (RegiondBackend *backend)
 {
   RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
@@ -84,9 +84,15 @@ spend (RegiondBackend *backend)
 
   for (guint i = 0; i < self->regions->len; i++)
     {
-      if (self->slots[i].memfd != NULL)
-        regiond_memfd_retire (self->slots[i].memfd);
+      if (self->slots[i].memfd == NULL)
+        continue;
+
+      regiond_memfd_retire (self->slots[i].memfd);
+      if (!self->persist)
+        g_clear_object (&self->slots[i].memfd);
     }
+
+  return self->persist;
 }
 
 /* Replaces a retired object by a copy where the contents persist, else by
