@@ -312,7 +312,7 @@ regiond_device_new (RegiondDaemon            *daemon,
   self->description = g_strdup (terms->description);
   self->regions = g_ptr_array_ref (terms->regions);
   self->backend = g_object_ref (terms->backend);
-  self->tenancy = regiond_tenancy_new (&tenancy_events, self, terms->tolerate);
+  self->tenancy = regiond_tenancy_new (&tenancy_events, G_OBJECT (self), terms->tolerate);
   self->turns = regiond_turns_new (G_OBJECT (self));
   self->verifications = regiond_verifications_new ();
 

@@ -14,7 +14,7 @@
 
 struct _RegiondTenancy {
   const RegiondTenancyEvents *events;
-  gpointer                    owner;
+  GObject                    *owner;
   gboolean                    tolerate;
   GHashTable                 *active; /* a set of RegiondLease */
   GHashTable                 *ended;  /* a set of RegiondLease whose references are not proved gone */
@@ -25,7 +25,7 @@ struct _RegiondTenancy {
 
 RegiondTenancy *
 regiond_tenancy_new (const RegiondTenancyEvents *events,
-                     gpointer                    owner,
+                     GObject                    *owner,
                      gboolean                    tolerate)
 {
   RegiondTenancy *self = g_new0 (RegiondTenancy, 1);
@@ -165,6 +165,7 @@ regiond_tenancy_end (RegiondTenancy *self,
                      RegiondLease   *ending,
                      RegiondEnd      end)
 {
+  g_autoptr (GObject) owner = g_object_ref (self->owner);
   g_autoptr (RegiondLease) lease = g_object_ref (ending);
 
   if (!g_hash_table_remove (self->active, lease))
@@ -201,6 +202,7 @@ regiond_tenancy_end_all (RegiondTenancy *self,
 void
 regiond_tenancy_abandon (RegiondTenancy *self)
 {
+  g_autoptr (GObject) owner = g_object_ref (self->owner);
   g_autoptr (GPtrArray) leases = copy_set (self->ended);
 
   g_clear_handle_id (&self->timer, g_source_remove);
@@ -250,6 +252,8 @@ look_at_active (RegiondTenancy *self)
 void
 regiond_tenancy_look (RegiondTenancy *self)
 {
+  g_autoptr (GObject) owner = g_object_ref (self->owner);
+
   look_at_ended (self);
   look_at_active (self);
   announce (self);
@@ -259,6 +263,7 @@ static gboolean
 on_look (gpointer data)
 {
   RegiondTenancy *self = data;
+  g_autoptr (GObject) owner = g_object_ref (self->owner);
 
   self->timer = 0;
   regiond_tenancy_look (self);

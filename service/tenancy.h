@@ -15,8 +15,9 @@ typedef struct {
   void (*unsettled) (gpointer owner, gboolean wait);  /* nobody can be let in until it is settled whose a reference is */
 } RegiondTenancyEvents;
 
-/* @tolerate: leaked references leave the others alone (Linger=tolerate). */
-RegiondTenancy *regiond_tenancy_new (const RegiondTenancyEvents *events, gpointer owner, gboolean tolerate);
+/* @owner has the tenancy; leases may be the last to keep it, so it is held
+ * while they are looked at. @tolerate: leaked references leave the others alone (Linger=tolerate). */
+RegiondTenancy *regiond_tenancy_new (const RegiondTenancyEvents *events, GObject *owner, gboolean tolerate);
 void            regiond_tenancy_free (RegiondTenancy *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondTenancy, regiond_tenancy_free)
 
