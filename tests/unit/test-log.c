@@ -70,6 +70,19 @@ test_nobody (void)
   g_assert_cmpstr (get ("MESSAGE"), ==, "reset shm0: last close");
 }
 
+static void
+test_unknown (void)
+{
+  const RegiondRecord record = { .event = "refusal", .device = "shm0", .owner = ":1.3", .uid = G_MAXUINT32,
+                                 .reason = "left" };
+
+  regiond_log (&record);
+  g_assert_cmpstr (get ("REGIOND_OWNER"), ==, ":1.3");
+  g_assert_null (get ("REGIOND_UID"));
+  g_assert_null (get ("REGIOND_PID"));
+  g_assert_cmpstr (get ("MESSAGE"), ==, "refusal shm0 of :1.3: left");
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -82,6 +95,7 @@ main (int   argc,
   g_test_add_func ("/log/a-grant-tells-who-got-what", test_grant);
   g_test_add_func ("/log/an-end-tells-why-and-root-has-a-number", test_root);
   g_test_add_func ("/log/a-reset-is-nobodys", test_nobody);
+  g_test_add_func ("/log/who-left-too-early-has-no-number", test_unknown);
   status = g_test_run ();
   g_hash_table_unref (fields);
   return status;
