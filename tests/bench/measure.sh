@@ -5,6 +5,15 @@
 
 programs=$build/tests/bench
 
+# wanted ITEM…: whether one of them is to be measured.
+wanted () {
+  local item
+  for item in "$@"; do
+    [[ $only != *$item* ]] || return 0
+  done
+  return 1
+}
+
 # One line of the table: item, what, value, base, unit, aim.
 line () {
   printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@"
@@ -199,10 +208,16 @@ measure_crowd () {
 
 measure_few () {
   start_service "$BENCH_WORK/few"
-  measure_open
-  measure_death
-  measure_copy
+  ! wanted a || measure_open
+  ! wanted b || measure_death
+  ! wanted d || measure_copy
   stop_service
+}
+
+measure_many () {
+  measure_start
+  measure_devices
+  measure_crowd
 }
 
 measure_all () {
@@ -216,8 +231,6 @@ measure_all () {
   write_devices "$BENCH_WORK/empty"
   # shellcheck disable=SC2046
   write_devices "$BENCH_WORK/many" $(yes 4K | head -n "$devices")
-  measure_few
-  measure_start
-  measure_devices
-  measure_crowd
+  ! wanted a b d || measure_few
+  ! wanted c e || measure_many
 }
