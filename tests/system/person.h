@@ -85,7 +85,7 @@ int person_post (Person *person,
 GPid person_fork (Person *person,
                   const char *kind,
                   const char *number);
-/* Ends such a child and waits until it is gone. */
+/* Kills such a child, or another that is not a Process, and waits until it is gone. */
 void person_end_child (GPid child);
 
 /* Method calls. DEVICE: an id. ARGUMENTS and OPTIONS: GVariant text. */

@@ -8,7 +8,7 @@
 #include "deadline.h"
 #include "sandbox.h"
 
-#define LOG SANDBOX_DIR "/regiond.log"
+#define LOG SERVICE_LOG
 #define DEVICES SERVICE_CONFIG "/devices.d"
 
 static void

@@ -7,6 +7,8 @@
 
 #define SERVICE_CONFIG "/run/dbus/regiond-test/config"
 
+#define SERVICE_LOG "/run/dbus/regiond-test/regiond.log"
+
 /* Empties the configuration folder and writes regiond.conf, TEXT below "[Daemon]". */
 void service_configure (const char *text);
 

@@ -370,7 +370,7 @@ test_what_is_leaked_counts (void)
   children[1] = leak_whole (world);
   world_wait_uint (world, DEVICE_PREFIX "big", DEVICE_INTERFACE, "Lingering", 2, 2000);
   g_free (person_open_fails (bob, ERROR ("LimitExceeded"), "big", "whole", "rwm", "{}"));
-  world_expect_string (world, DEVICE_PREFIX "big", DEVICE_INTERFACE, "State", "parked");
+  world_wait_string (world, DEVICE_PREFIX "big", DEVICE_INTERFACE, "State", "parked", CUT_DEADLINE);
   person_end_child (children[0]);
   world_wait_uint (world, DEVICE_PREFIX "big", DEVICE_INTERFACE, "Lingering", 1, 2000);
   opened = person_open (bob, "big", "whole", "rwm", "{}");

@@ -16,19 +16,26 @@ write_config (const char *daemon)
 }
 
 World *
-world_new_without_service (const char *daemon)
+world_new_with_activation (const char *daemon,
+                           const char *services)
 {
   World *world = g_new0 (World, 1);
 
   service_forget_log ();
   write_config (daemon);
   polkit_prepare ();
-  world->bus = bus_start (NULL);
+  world->bus = bus_start (services);
   world->root = bus_connect ();
   g_assert_nonnull (world->root);
   world->polkitd = polkit_start (world->root);
   world->witness = person_new ("witness", UID_WITNESS);
   return world;
+}
+
+World *
+world_new_without_service (const char *daemon)
+{
+  return world_new_with_activation (daemon, NULL);
 }
 
 World *

@@ -41,6 +41,9 @@ typedef struct
 
 /* Bus and polkitd; the configuration is written. DAEMON: for regiond.conf. */
 World *world_new_without_service (const char *daemon);
+/* The same, on a bus that starts services by the files in the folder SERVICES. */
+World *world_new_with_activation (const char *daemon,
+                                  const char *services);
 World *world_new (const char *daemon);
 void world_free (World *world);
 
