@@ -193,7 +193,7 @@ parking_free (Parking *self)
   g_free (self);
 }
 
-static gboolean
+static RegiondTurnLength
 begin_parking (gpointer data)
 {
   Parking *parking = data;
@@ -201,11 +201,11 @@ begin_parking (gpointer data)
   if (regiond_tenancy_count_active (parking->device->tenancy) > 0)
     {
       parking_free (parking);
-      return FALSE;
+      return REGIOND_TURN_OVER;
     }
 
   regiond_device_set_resetting (parking->device, TRUE);
-  return TRUE;
+  return REGIOND_TURN_LONG;
 }
 
 static void

@@ -186,9 +186,10 @@ serve (GDBusConnection *connection,
                                        on_name_lost, &run, NULL);
   g_main_loop_run (loop);
 
-  g_bus_unown_name (name);
+  /* The name goes last: clients listen to its owner for the ends. */
   g_signal_handler_disconnect (connection, closed);
   g_clear_pointer (&daemon, regiond_daemon_free);
+  g_bus_unown_name (name);
   g_dbus_connection_flush_sync (connection, NULL, NULL);
   return run.status;
 }

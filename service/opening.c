@@ -177,7 +177,7 @@ check_again (Opening *self,
                                  regiond_device_get_id (self->device), error);
 }
 
-static gboolean
+static RegiondTurnLength
 begin (gpointer data)
 {
   Opening *self = data;
@@ -186,12 +186,14 @@ begin (gpointer data)
   if (!check_again (self, &error))
     {
       refuse (self, error);
-      return FALSE;
+      return REGIOND_TURN_OVER;
     }
 
+  if (regiond_backend_is_quick (regiond_device_get_backend (self->device)))
+    return REGIOND_TURN_SHORT;
   if (regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) == 0)
     regiond_device_set_resetting (self->device, TRUE);
-  return TRUE;
+  return REGIOND_TURN_LONG;
 }
 
 static void

@@ -68,7 +68,7 @@ check (Reset   *self,
   return TRUE;
 }
 
-static gboolean
+static RegiondTurnLength
 begin (gpointer data)
 {
   Reset *self = data;
@@ -77,12 +77,12 @@ begin (gpointer data)
   if (!check (self, &error))
     {
       answer (self, error);
-      return FALSE;
+      return REGIOND_TURN_OVER;
     }
 
   self->leased = regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) > 0;
   regiond_device_set_resetting (self->device, TRUE);
-  return TRUE;
+  return REGIOND_TURN_LONG;
 }
 
 static void

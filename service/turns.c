@@ -44,13 +44,19 @@ entry_free (Entry *entry)
   g_free (entry);
 }
 
+static void
+finish (Entry *entry)
+{
+  entry->turn->done (entry->data);
+  entry->turns->running = FALSE;
+}
+
 static gboolean
 on_worked (gpointer data)
 {
   Entry *entry = data;
 
-  entry->turn->done (entry->data);
-  entry->turns->running = FALSE;
+  finish (entry);
   run_next (entry->turns);
   entry_free (entry);
   return G_SOURCE_REMOVE;
@@ -84,6 +90,27 @@ get_pool (void)
   return pool;
 }
 
+/* Whether the turn is over already. */
+static gboolean
+take (Entry *entry)
+{
+  switch (entry->turn->begin (entry->data))
+    {
+    case REGIOND_TURN_OVER:
+      entry->turns->running = FALSE;
+      return TRUE;
+    case REGIOND_TURN_SHORT:
+      entry->turn->work (entry->data);
+      finish (entry);
+      return TRUE;
+    case REGIOND_TURN_LONG:
+      g_thread_pool_push (get_pool (), entry, NULL);
+      return FALSE;
+    }
+
+  g_assert_not_reached ();
+}
+
 static void
 run_next (RegiondTurns *self)
 {
@@ -94,13 +121,8 @@ run_next (RegiondTurns *self)
       Entry *entry = g_queue_pop_head (&self->waiting);
 
       self->running = TRUE;
-      if (entry->turn->begin (entry->data))
-        g_thread_pool_push (get_pool (), entry, NULL);
-      else
-        {
-          self->running = FALSE;
-          entry_free (entry);
-        }
+      if (take (entry))
+        entry_free (entry);
     }
 }
 

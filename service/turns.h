@@ -7,11 +7,16 @@
  * it may block: opening, resetting, parking. */
 typedef struct _RegiondTurns RegiondTurns;
 
+typedef enum {
+  REGIOND_TURN_OVER,  /* nothing to do any more; begin has finished with its data */
+  REGIOND_TURN_SHORT, /* the work takes some microseconds: less than two threads to wake */
+  REGIOND_TURN_LONG,  /* the work may block */
+} RegiondTurnLength;
+
 typedef struct {
-  /* On the main thread, when the turn has come: FALSE when there is nothing
-   * to do any more; it has then finished with its data. */
-  gboolean (*begin) (gpointer data);
-  /* On a worker thread; may block. */
+  /* On the main thread, when the turn has come. */
+  RegiondTurnLength (*begin) (gpointer data);
+  /* On a worker thread if it is long, else at once. */
   void (*work) (gpointer data);
   /* On the main thread again. It finishes with its data. */
   void (*done) (gpointer data);

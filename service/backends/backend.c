@@ -42,6 +42,12 @@ regiond_backend_spend (RegiondBackend *self)
 }
 
 gboolean
+regiond_backend_is_quick (RegiondBackend *self)
+{
+  return REGIOND_BACKEND_GET_CLASS (self)->is_quick (self);
+}
+
+gboolean
 regiond_backend_attach (RegiondBackend *self,
                         GCancellable   *cancellable,
                         GError        **error)

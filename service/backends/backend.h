@@ -25,6 +25,7 @@ struct _RegiondBackendClass {
   RegiondRevocation (*get_revocation) (RegiondBackend *self, RegiondMechanism mechanism);
   void (*list_proofs) (RegiondBackend *self, GPtrArray *proofs);
   gboolean (*spend) (RegiondBackend *self);
+  gboolean (*is_quick) (RegiondBackend *self);
   gboolean (*attach) (RegiondBackend *self, GCancellable *cancellable, GError **error);
   RegiondHold *(*open_region) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access, int *fd,
                                GError **error);
@@ -45,6 +46,9 @@ void              regiond_backend_list_proofs (RegiondBackend *self, GPtrArray *
 /* The last lease has ended: what was lent is never lent again. At once. TRUE
  * when there is something left to do that may block: to be parked. */
 gboolean          regiond_backend_spend (RegiondBackend *self);
+
+/* Whether attaching and opening a region would take some microseconds now. */
+gboolean          regiond_backend_is_quick (RegiondBackend *self);
 
 /* Isolates the device and makes it fresh where it is not both already; takes
  * all its resources at once. Blocks. LimitExceeded, ResetFailed, Failed,

@@ -22,7 +22,7 @@ tell (Step *step,
   g_string_append_printf (step->story, "%c%c ", what, step->name);
 }
 
-static gboolean
+static RegiondTurnLength
 begin (gpointer data)
 {
   Step *step = data;
@@ -30,7 +30,7 @@ begin (gpointer data)
   g_assert_true (g_thread_self () == main_thread);
   tell (step, 'b');
   step->done = step->refuse;
-  return !step->refuse;
+  return step->refuse ? REGIOND_TURN_OVER : REGIOND_TURN_LONG;
 }
 
 static void
