@@ -175,9 +175,16 @@ process_count_fds (Process *process)
 {
   g_autofree char *folder = g_strdup_printf ("/proc/%d/fd", process->pid);
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
   guint n = 0;
 
-  while (dir && g_dir_read_name (dir))
-    n++;
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      g_autofree char *target = g_file_read_link (path, NULL);
+
+      if (target && !g_str_equal (target, "anon_inode:[eventfd]"))
+        n++;
+    }
   return n;
 }

@@ -43,7 +43,7 @@ void process_stop (Process *process);
 /* Kills it if need be, waits, and frees. */
 void process_free (Process *process);
 
-/* How many descriptors it has open. */
+/* How many descriptors it has open; GLib's threads have eventfds that come and go: not counted. */
 guint process_count_fds (Process *process);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Process, process_free)
