@@ -7,6 +7,7 @@
 #include "error.h"
 #include "lease.h"
 #include "manager.h"
+#include "text.h"
 
 #include <time.h>
 
@@ -130,8 +131,12 @@ regiond_daemon_find_device (RegiondDaemon *self,
   RegiondDevice *device = g_hash_table_lookup (self->devices, id);
 
   if (device == NULL)
-    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
-                 "There is no device '%.64s'; 'regionctl list' shows those that are", id);
+    {
+      g_autofree char *quoted = regiond_text_quote (id);
+
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
+                   "There is no device %s; 'regionctl list' shows those that are", quoted);
+    }
   return device;
 }
 
@@ -160,9 +165,11 @@ regiond_daemon_check_id (RegiondDaemon *self,
 {
   if (!id_is_valid (id))
     {
+      g_autofree char *quoted = regiond_text_quote (id);
+
       g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "'%.64s' cannot be a memory device's id: a letter and more letters, digits or '_', at most %d in all",
-                   id, ID_MOST);
+                   "%s cannot be a memory device's id: a letter and more letters, digits or '_', at most %d in all",
+                   quoted, ID_MOST);
       return FALSE;
     }
   if (g_hash_table_contains (self->devices, id))

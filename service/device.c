@@ -5,6 +5,7 @@
 #include "log.h"
 #include "opening.h"
 #include "reset.h"
+#include "text.h"
 #include "verification.h"
 
 #define DEVICE_INTERFACE "org.regiond1.Device"
@@ -396,16 +397,20 @@ regiond_device_find_region (RegiondDevice *self,
                             GError       **error)
 {
   RegiondRegion *region = regiond_region_find (self->regions, name);
-  g_autoptr (GString) names = g_string_new (NULL);
+  g_autoptr (GString) names = NULL;
+  g_autofree char *quoted = NULL;
 
   if (region != NULL)
     return region;
 
+  names = g_string_new (NULL);
+  quoted = regiond_text_quote (name);
+
   for (guint i = 0; i < self->regions->len; i++)
     g_string_append_printf (names, "%s%s", i > 0 ? ", " : "",
                             ((RegiondRegion *) g_ptr_array_index (self->regions, i))->name);
-  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, "Device %s has no region '%.64s'; it has %s", self->id,
-               name, names->str);
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, "Device %s has no region %s; it has %s", self->id,
+               quoted, names->str);
   return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "options.h"
 #include "permit.h"
+#include "text.h"
 
 #define LEASE_INTERFACE "org.regiond1.Lease"
 #define REASON_MOST 256

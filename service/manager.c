@@ -7,6 +7,7 @@
 #include "log.h"
 #include "options.h"
 #include "permit.h"
+#include "text.h"
 
 #define ACTION "org.regiond1.manage-devices"
 #define DESCRIPTION_MOST 256

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "options.h"
 #include "permit.h"
+#include "text.h"
 
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
@@ -42,7 +43,6 @@ opening_free (Opening *self)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Opening, opening_free)
 
-/* The caller's own values are cut to a length that a message can bear. */
 static gboolean
 read_revocation (Opening    *self,
                  const char *least,
@@ -52,8 +52,10 @@ read_revocation (Opening    *self,
 
   if (least != NULL && !regiond_revocation_parse (least, &demanded))
     {
+      g_autofree char *quoted = regiond_text_quote (least);
+
       g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "'%.64s' is no revocation; there are 'immediate', 'detached' and 'on-close'", least);
+                   "%s is no revocation; there are 'immediate', 'detached' and 'on-close'", quoted);
       return FALSE;
     }
   if (demanded > self->revocation)
@@ -79,8 +81,10 @@ read_region (Opening    *self,
     return FALSE;
   if (!regiond_access_parse (access, &self->access))
     {
+      g_autofree char *quoted = regiond_text_quote (access);
+
       g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "'%.64s' is no access; there are 'r', 'w', 'rw', 'rm' and 'rwm'", access);
+                   "%s is no access; there are 'r', 'w', 'rw', 'rm' and 'rwm'", quoted);
       return FALSE;
     }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "options.h"
 
+#include "text.h"
+
 static const RegiondOption *
 find_option (const RegiondOption *known,
              gsize                n_known,
@@ -22,12 +24,13 @@ set_unknown (GError             **error,
              gsize                n_known)
 {
   g_autoptr (GString) names = g_string_new (NULL);
+  g_autofree char *quoted = regiond_text_quote (name);
 
   for (gsize i = 0; i < n_known; i++)
     g_string_append_printf (names, "%s'%s'", i > 0 ? ", " : "", known[i].name);
 
   g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-               "Unknown option '%.64s'; this method knows %s", name, n_known > 0 ? names->str : "none");
+               "Unknown option %s; this method knows %s", quoted, n_known > 0 ? names->str : "none");
 }
 
 gboolean
@@ -67,24 +70,6 @@ regiond_options_read (GVariant            *options,
 
       /* "&s" leaves the string in the dictionary, which outlives the call. */
       g_variant_get (value, option->type[0] == 's' ? "&s" : option->type, option->value);
-    }
-
-  return TRUE;
-}
-
-gboolean
-regiond_text_is_printable (const char *text,
-                           gsize       most)
-{
-  gsize length = 0;
-
-  if (!g_utf8_validate (text, -1, NULL))
-    return FALSE;
-
-  for (; *text != '\0'; text = g_utf8_next_char (text))
-    {
-      if (!g_unichar_isprint (g_utf8_get_char (text)) || ++length > most)
-        return FALSE;
     }
 
   return TRUE;

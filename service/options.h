@@ -18,7 +18,3 @@ gboolean regiond_options_read (GVariant            *options,
                                const RegiondOption *known,
                                gsize                n_known,
                                GError             **error);
-
-/* Whether @text is printable UTF-8 of at most @most characters. */
-gboolean regiond_text_is_printable (const char *text,
-                                    gsize       most);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "region.h"
 
+#include "text.h"
+
 #include <unistd.h>
 
 #define NAME_MOST 32
@@ -24,9 +26,11 @@ regiond_region_new_memory (const char *name,
 
   if (!name_is_valid (name))
     {
+      g_autofree char *quoted = regiond_text_quote (name);
+
       g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "'%.64s' cannot be a region's name: a letter and at most 31 more letters, digits, '_', '.' or '-'",
-                   name);
+                   "%s cannot be a region's name: a letter and at most 31 more letters, digits, '_', '.' or '-'",
+                   quoted);
       return NULL;
     }
   if (size == 0 || size % page != 0 || size > G_MAXINT64)
