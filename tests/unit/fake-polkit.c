@@ -126,7 +126,6 @@ run (gpointer data)
 {
   FakePolkit *self = data;
   g_autoptr (GDBusConnection) connection = NULL;
-  g_autoptr (GError) error = NULL;
 
   g_main_context_push_thread_default (self->context);
   connection = join_bus (self);
@@ -137,8 +136,7 @@ run (gpointer data)
   g_mutex_unlock (&self->lock);
 
   g_main_loop_run (self->loop);
-  g_dbus_connection_close_sync (connection, NULL, &error);
-  g_assert_no_error (error);
+  g_dbus_connection_close_sync (connection, NULL, NULL); /* FALSE where the bus has gone first */
   g_queue_clear_full (&self->hanging, g_object_unref);
   while (g_main_context_iteration (self->context, FALSE))
     ;

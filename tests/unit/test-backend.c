@@ -36,6 +36,20 @@ get_revocation (RegiondBackend  *backend,
   return mechanism == REGIOND_MECHANISM_MEMFD ? REGIOND_REVOCATION_IMMEDIATE : REGIOND_REVOCATION_ON_CLOSE;
 }
 
+static void
+list_proofs (RegiondBackend *backend,
+             GPtrArray      *proofs)
+{
+  g_ptr_array_add (proofs, (gpointer) "fuse-release");
+}
+
+static gboolean
+is_quick (RegiondBackend *backend)
+{
+  tell (backend, "quick?");
+  return TRUE;
+}
+
 static gboolean
 spend (RegiondBackend *backend)
 {
@@ -96,6 +110,8 @@ scribe_class_init (ScribeClass *klass)
   klass->isolation = "none";
   klass->find_mechanism = find_mechanism;
   klass->get_revocation = get_revocation;
+  klass->list_proofs = list_proofs;
+  klass->is_quick = is_quick;
   klass->spend = spend;
   klass->attach = attach;
   klass->open_region = open_region;
@@ -116,8 +132,13 @@ test_told (void)
   g_autoptr (RegiondRegion) bar0 = regiond_region_new_memory ("bar0", 0, PAGE, NULL);
   g_autoptr (GCancellable) cancelled = g_cancellable_new ();
   g_autoptr (GError) error = NULL, busy = NULL;
+  g_autoptr (GPtrArray) proofs = g_ptr_array_new ();
   int fd = -1;
 
+  regiond_backend_list_proofs (backend, proofs);
+  g_assert_cmpuint (proofs->len, ==, 1);
+  g_assert_cmpstr (g_ptr_array_index (proofs, 0), ==, "fuse-release");
+  g_assert_true (regiond_backend_is_quick (backend));
   g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RWM), ==, REGIOND_MECHANISM_MEMFD);
   g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RM), ==, REGIOND_MECHANISM_NONE);
   g_assert_cmpint (regiond_backend_get_revocation (backend, REGIOND_MECHANISM_MEMFD), ==,
@@ -130,10 +151,10 @@ test_told (void)
   g_assert_error (busy, G_IO_ERROR, G_IO_ERROR_BUSY);
   g_assert_true (regiond_backend_reset (backend, TRUE, NULL));
   g_assert_false (regiond_backend_reset (backend, FALSE, NULL));
-  regiond_backend_spend (backend);
+  g_assert_true (regiond_backend_spend (backend));
   g_assert_true (regiond_backend_park (backend, NULL));
   g_assert_cmpstr (((Scribe *) backend)->told->str, ==,
-                   "bar0 bar0 attach attach open reset-leased reset-parked spend park ");
+                   "quick? bar0 bar0 attach attach open reset-leased reset-parked spend park ");
 }
 
 static void

@@ -269,6 +269,47 @@ test_reset (void)
 }
 
 static void
+test_proofs (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) backend = NULL;
+  g_autoptr (GPtrArray) proofs = g_ptr_array_new ();
+
+  objects_init (&o, BOTH);
+  backend = make (&o, FALSE, FALSE);
+  regiond_backend_list_proofs (backend, proofs);
+  g_assert_cmpuint (proofs->len, >, 0);
+  for (guint i = 0; i < proofs->len; i++)
+    {
+      const char *const known[] = { "setlease", "keyring", NULL };
+
+      g_assert_true (g_strv_contains (known, g_ptr_array_index (proofs, i)));
+    }
+  g_clear_object (&backend);
+}
+
+static void
+test_quick (void)
+{
+  g_auto (Objects) o;
+  g_autoptr (RegiondBackend) little = NULL, much = NULL;
+
+  objects_init (&o, 64 << 20);
+  little = make (&o, FALSE, FALSE);
+  g_assert_true (regiond_backend_is_quick (little));
+  g_ptr_array_add (o.regions, regiond_region_new_memory ("bar4", 2, 32 << 20, NULL));
+  much = make (&o, FALSE, FALSE);
+  g_assert_false (regiond_backend_is_quick (much));
+  attach (much);
+  g_assert_true (regiond_backend_is_quick (much));
+  regiond_backend_spend (much);
+  g_assert_false (regiond_backend_is_quick (much));
+  g_clear_object (&much);
+  g_ptr_array_set_size (o.regions, 2);
+  g_clear_object (&little);
+}
+
+static void
 test_terms (void)
 {
   g_auto (Objects) o;
@@ -306,6 +347,8 @@ main (int   argc,
   g_test_add_func ("/memory/too-little-left-is-a-limit-at-the-open", test_limit);
   g_test_add_func ("/memory/what-cannot-be-copied-is-not-lost", test_persist_limit);
   g_test_add_func ("/memory/a-reset-among-tenants-empties-the-same-object", test_reset);
+  g_test_add_func ("/memory/it-tells-how-the-end-is-known", test_proofs);
+  g_test_add_func ("/memory/much-memory-is-not-made-on-the-main-thread", test_quick);
   g_test_add_func ("/memory/tolerating-leaks-promises-less", test_terms);
   return g_test_run ();
 }

@@ -4,11 +4,11 @@
 
 /* One turn, and what has become of it. */
 typedef struct {
-  GString *story;
-  char     name;
-  gboolean refuse;
-  GMutex  *gate; /* work waits for it */
-  gboolean done;
+  GString          *story;
+  char              name;
+  RegiondTurnLength length;
+  GMutex           *gate; /* work waits for it */
+  gboolean          done;
 } Step;
 
 /* How many turns are at work, and whether there ever were two. */
@@ -29,8 +29,8 @@ begin (gpointer data)
 
   g_assert_true (g_thread_self () == main_thread);
   tell (step, 'b');
-  step->done = step->refuse;
-  return step->refuse ? REGIOND_TURN_OVER : REGIOND_TURN_LONG;
+  step->done = step->length == REGIOND_TURN_OVER;
+  return step->length;
 }
 
 static void
@@ -68,7 +68,7 @@ test_serial (void)
   g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
   g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
   g_autoptr (GString) story = g_string_new (NULL);
-  Step a = { story, 'a' }, b = { story, 'b' }, c = { story, 'c' };
+  Step a = { story, 'a', REGIOND_TURN_LONG }, b = { story, 'b', REGIOND_TURN_LONG }, c = { story, 'c', REGIOND_TURN_LONG };
 
   regiond_turns_push (turns, &turn, &a);
   regiond_turns_push (turns, &turn, &b);
@@ -80,12 +80,37 @@ test_serial (void)
 }
 
 static void
+test_short (void)
+{
+  g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (GString) story = g_string_new (NULL);
+  GMutex gate;
+  Step a = { story, 'a', REGIOND_TURN_SHORT }, b = { story, 'b', REGIOND_TURN_LONG, &gate };
+  Step c = { story, 'c', REGIOND_TURN_SHORT };
+
+  /* It is done before the push returns, unless somebody is before it. */
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  regiond_turns_push (turns, &turn, &a);
+  g_assert_true (a.done);
+  regiond_turns_push (turns, &turn, &b);
+  regiond_turns_push (turns, &turn, &c);
+  g_assert_cmpstr (story->str, ==, "ba da bb ");
+  g_mutex_unlock (&gate);
+  wait_until (c.done);
+  g_assert_cmpstr (story->str, ==, "ba da bb db bc dc ");
+  g_assert_false (overlapped);
+  g_mutex_clear (&gate);
+}
+
+static void
 test_refused (void)
 {
   g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
   g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
   g_autoptr (GString) story = g_string_new (NULL);
-  Step a = { story, 'a', TRUE }, b = { story, 'b', TRUE }, c = { story, 'c' };
+  Step a = { story, 'a', REGIOND_TURN_OVER }, b = { story, 'b', REGIOND_TURN_OVER }, c = { story, 'c', REGIOND_TURN_LONG };
 
   regiond_turns_push (turns, &turn, &a);
   regiond_turns_push (turns, &turn, &b);
@@ -101,7 +126,7 @@ test_hold (void)
   g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
   g_autoptr (GString) story = g_string_new (NULL);
   GMutex gate;
-  Step a = { story, 'a', FALSE, &gate }, b = { story, 'b' };
+  Step a = { story, 'a', REGIOND_TURN_LONG, &gate }, b = { story, 'b', REGIOND_TURN_LONG };
 
   g_mutex_init (&gate);
   g_mutex_lock (&gate);
@@ -160,7 +185,7 @@ test_owner (void)
   Owner *owner = g_object_new (owner_get_type (), NULL);
   g_autoptr (GString) story = g_string_new (NULL);
   GMutex gate;
-  Step a = { story, 'a', FALSE, &gate }, b = { story, 'b' };
+  Step a = { story, 'a', REGIOND_TURN_LONG, &gate }, b = { story, 'b', REGIOND_TURN_LONG };
 
   g_mutex_init (&gate);
   g_mutex_lock (&gate);
@@ -180,7 +205,7 @@ test_owner_refused (void)
 {
   Owner *owner = g_object_new (owner_get_type (), NULL);
   g_autoptr (GString) story = g_string_new (NULL);
-  Step a = { story, 'a', TRUE };
+  Step a = { story, 'a', REGIOND_TURN_OVER };
 
   finalized = 0;
   regiond_turns_hold (owner->turns, TRUE);
@@ -200,6 +225,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
   main_thread = g_thread_self ();
   g_test_add_func ("/turns/one-after-the-other-off-the-main-thread", test_serial);
+  g_test_add_func ("/turns/a-short-one-is-done-at-once-in-its-turn", test_short);
   g_test_add_func ("/turns/who-has-nothing-to-do-is-passed-over", test_refused);
   g_test_add_func ("/turns/on-hold-nobody-begins", test_hold);
   g_test_add_func ("/turns/the-owner-lives-while-one-waits", test_owner);

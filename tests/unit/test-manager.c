@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include <gio/gunixfdlist.h>
+#include <string.h>
+#include <unistd.h>
+
+static GVariant *
+add (Fixture    *f,
+     const char *id,
+     const char *regions,
+     const char *text,
+     GError    **error)
+{
+  g_autoptr (GVariant) parsed = g_variant_parse (G_VARIANT_TYPE ("a(st)"), regions, NULL, NULL, NULL);
+
+  g_assert_nonnull (parsed);
+  return client_call (f->person, MANAGER_PATH, "Manager", "AddMemoryDevice",
+                      g_variant_new ("(s@a(st)@a{sv})", id, parsed, options (text)), error);
+}
+
+static GVariant *
+remove_device (Fixture    *f,
+               const char *path,
+               const char *text,
+               GError    **error)
+{
+  return client_call (f->person, MANAGER_PATH, "Manager", "RemoveDevice",
+                      g_variant_new ("(o@a{sv})", path, options (text)), error);
+}
+
+static void
+test_find (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (GError) error = NULL, unknown = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  const char *path;
+
+  reply = client_call (f->person, MANAGER_PATH, "Manager", "GetDevice", g_variant_new ("(s)", "shm0"), &error);
+  g_assert_no_error (error);
+  g_variant_get (reply, "(&o)", &path);
+  g_assert_cmpstr (path, ==, SHM0);
+  g_assert_null (client_call (f->person, MANAGER_PATH, "Manager", "GetDevice", g_variant_new ("(s)", "shm9"),
+                              &unknown));
+  assert_error_says (unknown, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, "shm9");
+}
+
+static void
+expect_detail (Fixture    *f,
+               const char *key,
+               const char *wanted)
+{
+  g_autofree char *value = fake_polkit_get_detail (f->polkit, key);
+
+  g_assert_cmpstr (value, ==, wanted);
+}
+
+static void
+test_add (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  g_autofree char *action = NULL, *lease = NULL, *description = NULL;
+  int fd;
+
+  reply = add (f, "mine", "[('a', 4096), ('b', 8192)]", "{'description': <'My own'>}", &error);
+  g_assert_no_error (error);
+  action = fake_polkit_get_action (f->polkit);
+  g_assert_cmpstr (action, ==, "org.regiond1.manage-devices");
+  expect_detail (f, "device", "mine");
+  expect_detail (f, "backend", "memory");
+  expect_detail (f, "region", "a b");
+  expect_detail (f, "length", "12288");
+  description = client_get_string (f->person, "/org/regiond1/devices/mine", "Device", "Description");
+  g_assert_cmpstr (description, ==, "My own");
+  lease = client_must_open (f->person, "/org/regiond1/devices/mine", "b", "rwm", NULL, &fd);
+  close (fd);
+}
+
+static void
+test_persist (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (GVariant) reply = add (f, "kept", "[('a', 4096)]", "{'persist': <true>}", NULL);
+  g_autofree char *lease = NULL, *again = NULL, *text = NULL;
+  const char *path = "/org/regiond1/devices/kept";
+  int fd;
+
+  lease = client_must_open (f->person, path, "a", "rwm", NULL, &fd);
+  fd_write_text (fd, "kept");
+  close (fd);
+  wait_until (client_count_leases (f->person, path) == 0);
+  again = client_must_open (f->person, path, "a", "rm", NULL, &fd);
+  text = fd_read_text (fd);
+  g_assert_cmpstr (text, ==, "kept");
+  close (fd);
+}
+
+static void
+expect_invalid (Fixture    *f,
+                const char *id,
+                const char *regions,
+                const char *text,
+                GQuark      domain,
+                int         code)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = add (f, id, regions, text, &error);
+
+  g_assert_null (reply);
+  g_assert_true (g_error_matches (error, domain, code));
+  g_assert_cmpuint (strlen (error->message), <, 500);
+}
+
+static void
+test_bad_add (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autofree char *long_id = g_strnfill (300, 'i'), *long_text = g_strnfill (257, 'd');
+  g_autofree char *description = g_strdup_printf ("{'description': <'%s'>}", long_text);
+  const char *const ids[] = { "", "a/b", "../x", "2x", "a-b", "a b", "a\n", long_id };
+  const char *const regions[] = {
+    "@a(st) []", "[('a', 0)]", "[('a', 1)]", "[('a', 4097)]", "[('a', 9223372036854775808)]", "[('a b', 4096)]",
+    "[('a\\n', 4096)]", "[('', 4096)]", "[('abcdefghijklmnopqrstuvwxyzabcdefg', 4096)]", "[('a', 4096), ('a', 4096)]",
+  };
+  const char *const texts[] = { "{'colour': <'red'>}", "{'persist': <'yes'>}", "{'description': <'a\\nb'>}",
+                                description };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
+    expect_invalid (f, ids[i], "[('a', 4096)]", NULL, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS);
+  for (gsize i = 0; i < G_N_ELEMENTS (regions); i++)
+    expect_invalid (f, "mine", regions[i], NULL, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS);
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    expect_invalid (f, "mine", "[('a', 4096)]", texts[i], G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS);
+  expect_invalid (f, "shm0", "[('a', 4096)]", NULL, REGIOND_ERROR, REGIOND_ERROR_BUSY);
+  g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, 0);
+
+  /* Nothing of them is left: the id is free. */
+  g_assert_nonnull (add (f, "mine", "[('a', 4096)]", NULL, NULL));
+}
+
+static void
+test_limit (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (GVariant) reply = NULL, again = NULL;
+  g_autoptr (GError) error = NULL;
+
+  expect_invalid (f, "huge", "[('a', 8388608)]", NULL, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  expect_invalid (f, "huge", "[('a', 4611686018427387904), ('b', 4611686018427387904)]", NULL,
+                  REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  reply = add (f, "large", "[('a', 4194304)]", NULL, NULL);
+  g_assert_nonnull (reply);
+  expect_invalid (f, "more", "[('a', 4194304)]", NULL, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+
+  /* What is removed is given back. */
+  g_assert_nonnull (remove_device (f, "/org/regiond1/devices/large", NULL, &error));
+  again = add (f, "more", "[('a', 4194304)]", NULL, NULL);
+  g_assert_nonnull (again);
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (GError) adding = NULL, removing = NULL;
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_NO);
+  g_assert_null (add (f, "mine", "[('a', 4096)]", NULL, &adding));
+  assert_error_says (adding, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "org.regiond1.manage-devices");
+  g_assert_null (remove_device (f, SHM0, NULL, &removing));
+  assert_error_says (removing, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "org.regiond1.manage-devices");
+  g_assert_true (client_sees_state (f->person, SHM0, "Device", "parked"));
+}
+
+static void
+test_same_id_meanwhile (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_auto (Promise) one = { FALSE, NULL, NULL }, other = { FALSE, NULL, NULL };
+  Promise *promises[] = { &one, &other };
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (GVariant) regions = g_variant_ref_sink (g_variant_new_parsed ("[('a', uint64 4096)]"));
+
+      client_call_later (f->person, MANAGER_PATH, "Manager", "AddMemoryDevice",
+                         g_variant_new ("(s@a(st)@a{sv})", "mine", regions, options (NULL)), promises[i]);
+    }
+  fake_polkit_wait_asked (f->polkit, 2);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  wait_until (one.done && other.done);
+  g_assert_no_error (one.error);
+  g_assert_error (other.error, REGIOND_ERROR, REGIOND_ERROR_BUSY);
+}
+
+static void
+test_remove (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (Ear) ear = ear_new (f->person, "Lease");
+  g_autofree char *lease = NULL;
+  g_autoptr (GError) busy = NULL, gone = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  int fd;
+
+  lease = client_must_open (f->person, SHM0, "bar2", "rwm", NULL, &fd);
+  g_assert_null (remove_device (f, SHM0, NULL, &busy));
+  assert_error_says (busy, REGIOND_ERROR, REGIOND_ERROR_BUSY, "force");
+  reply = remove_device (f, SHM0, "{'force': <true>}", NULL);
+  g_assert_nonnull (reply);
+  wait_until (ear_heard (ear, "Ended('removed',)"));
+  g_assert_null (remove_device (f, SHM0, NULL, &gone));
+  g_assert_error (gone, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND);
+
+  /* The lease lingers without its device until the fd is closed. */
+  g_assert_true (client_sees_state (f->person, lease, "Lease", "lingering"));
+  close (fd);
+  wait_until (client_get (f->person, lease, "Lease", "State") == NULL);
+}
+
+static void
+test_not_yet (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  const struct {
+    const char *method;
+    GVariant   *arguments;
+  } calls[] = {
+    { "BindDevice", g_variant_new ("(s@a{sv})", "0000:00:10.0", options (NULL)) },
+    { "UnbindDevice", g_variant_new ("(o@a{sv})", SHM0, options (NULL)) },
+    { "Explain", g_variant_new ("(oss@a{sv})", SHM0, "bar2", "rwm", options (NULL)) },
+    { "AttachLease", g_variant_new ("(h@a{sv})", 0, options (NULL)) },
+  };
+
+  g_assert_cmpint (g_unix_fd_list_append (fds, 0, NULL), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (g_dbus_connection_call_with_unix_fd_list_sync (
+          f->person, "org.regiond1", MANAGER_PATH, "org.regiond1.Manager", calls[i].method, calls[i].arguments, NULL,
+          G_DBUS_CALL_FLAGS_NONE, -1, fds, NULL, NULL, &error));
+      assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, calls[i].method);
+    }
+}
+
+static void
+test_objects (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autofree char *lease = NULL;
+  g_autoptr (GVariant) reply = NULL, objects = NULL;
+  const char *const expected[] = { SHM0, "/org/regiond1/devices/ring", NULL };
+  int fd;
+
+  lease = client_must_open (f->person, SHM0, "bar2", "rwm", NULL, &fd);
+  reply = g_dbus_connection_call_sync (f->person, "org.regiond1", MANAGER_PATH, "org.freedesktop.DBus.ObjectManager",
+                                       "GetManagedObjects", NULL, G_VARIANT_TYPE ("(a{oa{sa{sv}}})"),
+                                       G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
+  g_assert_nonnull (reply);
+  objects = g_variant_get_child_value (reply, 0);
+  g_assert_cmpuint (g_variant_n_children (objects), ==, 3);
+  for (gsize i = 0; expected[i] != NULL; i++)
+    {
+      g_autoptr (GVariant) object = g_variant_lookup_value (objects, expected[i], NULL);
+
+      g_assert_nonnull (object);
+    }
+  g_assert_true (g_variant_lookup (objects, lease, "@a{sa{sv}}", NULL));
+  close (fd);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/manager/a-device-is-found-by-its-id", test_find);
+  g_test_add_func ("/manager/an-added-device-is-served", test_add);
+  g_test_add_func ("/manager/an-added-device-may-persist", test_persist);
+  g_test_add_func ("/manager/bad-input-adds-nothing", test_bad_add);
+  g_test_add_func ("/manager/more-than-max-memory-is-refused", test_limit);
+  g_test_add_func ("/manager/polkit-may-refuse-both", test_refused);
+  g_test_add_func ("/manager/of-two-with-the-same-id-one-is-busy", test_same_id_meanwhile);
+  g_test_add_func ("/manager/a-leased-device-goes-by-force-only", test_remove);
+  g_test_add_func ("/manager/what-is-not-there-yet-says-so", test_not_yet);
+  g_test_add_func ("/manager/every-device-and-lease-is-listed", test_objects);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  return fixture_main (argc, argv, add_tests);
+}
