@@ -116,26 +116,6 @@ test_long_name (void)
   g_assert_cmpuint (strlen (error->message), <, 300);
 }
 
-static void
-test_printable (void)
-{
-  g_autofree char *most = g_strnfill (64, 'x');
-  g_autofree char *more = g_strnfill (65, 'x');
-  g_autoptr (GString) umlauts = g_string_new (NULL);
-
-  for (int i = 0; i < 64; i++)
-    g_string_append (umlauts, "ü");
-
-  g_assert_true (regiond_text_is_printable ("", 0));
-  g_assert_true (regiond_text_is_printable ("two words", 64));
-  g_assert_true (regiond_text_is_printable (most, 64));
-  g_assert_true (regiond_text_is_printable (umlauts->str, 64));
-  g_assert_false (regiond_text_is_printable (more, 64));
-  g_assert_false (regiond_text_is_printable ("a\nb", 64));
-  g_assert_false (regiond_text_is_printable ("\033[2J", 64));
-  g_assert_false (regiond_text_is_printable ("\xff", 64));
-}
-
 int
 main (int   argc,
       char *argv[])
@@ -147,6 +127,5 @@ main (int   argc,
   g_test_add_func ("/options/another-type-is-named", test_type);
   g_test_add_func ("/options/given-twice-is-refused", test_twice);
   g_test_add_func ("/options/a-long-name-makes-no-long-message", test_long_name);
-  g_test_add_func ("/options/a-label-is-counted-in-characters", test_printable);
   return g_test_run ();
 }

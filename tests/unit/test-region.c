@@ -39,7 +39,7 @@ static void
 test_bad_names (void)
 {
   g_autofree char *long_name = g_strnfill (33, 'n');
-  const char *const names[] = { "", "2bar", "_bar", ".bar", "a bar", "bar\n", "b/ar", "bär", long_name };
+  const char *const names[] = { "", "2bar", "_bar", ".bar", "a bar", "b/ar", "bär", long_name };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -48,6 +48,15 @@ test_bad_names (void)
       g_assert_null (regiond_region_new_memory (names[i], 0, 4096, &error));
       assert_error_says (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, names[i], "name");
     }
+}
+
+static void
+test_control (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (regiond_region_new_memory ("bar\n2", 0, 4096, &error));
+  assert_error_says (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "'bar?2'");
 }
 
 static void
@@ -106,6 +115,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/region/a-good-name-is-taken", test_good);
   g_test_add_func ("/region/a-bad-name-is-named", test_bad_names);
+  g_test_add_func ("/region/a-newline-in-a-name-is-not-repeated", test_control);
   g_test_add_func ("/region/a-bad-size-is-named", test_bad_sizes);
   g_test_add_func ("/region/none-or-the-same-twice-is-no-device", test_set);
   g_test_add_func ("/region/a-sum-beyond-everything-does-not-wrap", test_total);
