@@ -336,6 +336,8 @@ regiond_device_export (RegiondDevice *self)
 {
   g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (self->path);
 
+  /* What has been set so far is no news: InterfacesAdded says it all. */
+  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
   g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self));
   g_dbus_object_manager_server_export (self->daemon->objects, object);
 }

@@ -2,11 +2,11 @@
 #include "config.h"
 #include "daemon.h"
 #include "error.h"
+#include "trim.h"
 
 #include <gio/gio.h>
 #include <glib-unix.h>
 #include <locale.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -97,17 +97,6 @@ raise_file_limit (void)
     }
 }
 
-/* One GetManagedObjects with ten thousand leases takes megabytes for a moment:
- * they go back to the machine when it is over. Fixed thresholds keep glibc from
- * adapting to the one large reply, and few threads need no more arenas. */
-static void
-stay_small (void)
-{
-  mallopt (M_ARENA_MAX, 1);
-  mallopt (M_MMAP_THRESHOLD, 128 * 1024);
-  mallopt (M_TRIM_THRESHOLD, 128 * 1024);
-}
-
 static void
 stop (Run *run,
       int  status)
@@ -178,6 +167,7 @@ serve (GDBusConnection *connection,
       return EXIT_FAILURE;
     }
 
+  regiond_trim_after_listings (connection);
   closed = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), &run);
   g_unix_signal_add (SIGTERM, on_signal, &run);
   g_unix_signal_add (SIGINT, on_signal, &run);
@@ -224,7 +214,6 @@ main (int   argc,
   signal (SIGIO, SIG_IGN);
   signal (SIGPIPE, SIG_IGN);
   raise_file_limit ();
-  stay_small ();
 
   if ((settings = load_settings (arguments.config, &error)) == NULL)
     {

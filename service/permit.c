@@ -75,9 +75,10 @@ regiond_permit_ask (RegiondAuthority   *authority,
   self->waiting_for = question != NULL ? 2 : 1;
   g_task_set_task_data (task, self, (GDestroyNotify) permit_free);
 
-  regiond_client_identify (client, on_identified, g_object_ref (task));
+  /* The longer answer first. */
   if (question != NULL)
     regiond_authority_check (authority, question, regiond_client_get_gone (client), on_checked, g_object_ref (task));
+  regiond_client_identify (client, on_identified, g_object_ref (task));
 }
 
 gboolean

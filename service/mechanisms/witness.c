@@ -8,36 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A new one that has no name: nobody else can join it, and the kernel need not
+ * look whether there is one of that name (it looks at all that have a name). */
 static long
-join_session_keyring (const char *name)
+join_new_session_keyring (void)
 {
-  return syscall (SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
-}
-
-/* A keyring of a name that somebody else could have made would be joined, not
- * made: the name is unguessable. */
-static void
-make_name (char  *name,
-           gsize  size)
-{
-  g_snprintf (name, size, "regiond-%08x%08x%08x", g_random_int (), g_random_int (), g_random_int ());
-}
-
-/* Where a thread goes when its description is open, so that its own
- * credentials no longer keep the description's keyring. */
-static long
-join_idle_keyring (void)
-{
-  static char name[sizeof (((RegiondWitness *) NULL)->name)];
-  static gsize once = 0;
-
-  if (g_once_init_enter (&once))
-    {
-      make_name (name, sizeof name);
-      g_once_init_leave (&once, 1);
-    }
-
-  return join_session_keyring (name);
+  return syscall (SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 }
 
 static void
@@ -55,22 +31,20 @@ regiond_witness_open (RegiondWitness *witness,
                       const char     *path,
                       int             flags)
 {
-  long serial;
+  long keyring = join_new_session_keyring ();
   int fd, errsv;
 
-  make_name (witness->name, sizeof witness->name);
-  serial = join_session_keyring (witness->name);
-  witness->serial = serial > 0 ? serial : 0;
-  if (witness->serial == 0)
+  witness->keyring = keyring > 0 ? keyring : 0;
+  if (witness->keyring == 0)
     warn_once (errno);
 
   fd = open (path, flags | O_CLOEXEC);
   errsv = errno;
 
-  /* Without leaving, the thread's credentials would keep the keyring: the
+  /* Without leaving, the thread's own credentials would keep the keyring: the
    * witness would never report the end, which is safe but useless. */
-  if (witness->serial != 0 && join_idle_keyring () < 0)
-    witness->serial = 0;
+  if (witness->keyring != 0 && join_new_session_keyring () < 0)
+    witness->keyring = 0;
 
   errno = errsv;
   return fd;
@@ -79,7 +53,7 @@ regiond_witness_open (RegiondWitness *witness,
 static gpointer
 try_out (gpointer data)
 {
-  return GINT_TO_POINTER (join_idle_keyring () > 0);
+  return GINT_TO_POINTER (join_new_session_keyring () > 0);
 }
 
 gboolean
@@ -97,29 +71,9 @@ regiond_witness_is_available (void)
   return answer == 1;
 }
 
-/* The description reads "keyring;UID;GID;PERM;NAME". */
-static gboolean
-names_another (const RegiondWitness *witness,
-               const char           *description)
-{
-  const char *name = strrchr (description, ';');
-
-  return name == NULL || !g_str_equal (name + 1, witness->name);
-}
-
 gboolean
 regiond_witness_is_gone (const RegiondWitness *witness)
 {
-  char description[128];
-  long length;
-
-  if (witness->serial == 0)
-    return FALSE;
-
-  length = syscall (SYS_keyctl, KEYCTL_DESCRIBE, witness->serial, description, sizeof description);
-  if (length < 0)
-    return errno == ENOKEY;
-
-  /* Serial numbers are used again; a longer description is another's, too. */
-  return (gsize) length > sizeof description || names_another (witness, description);
+  return witness->keyring != 0 && syscall (SYS_keyctl, KEYCTL_DESCRIBE, witness->keyring, NULL, 0) < 0 &&
+         errno == ENOKEY;
 }

@@ -15,18 +15,17 @@
  * about it: the keyring is not his, and no system call gives up f_cred.
  * credentials(7), session-keyring(7), keyctl(2); kernel/cred.c, fs/file_table.c.
  * The kernel frees credentials after RCU grace periods, so the news comes some
- * 10 to 50 ms late. A false "gone" cannot happen: every answer but ENOKEY, and
- * a keyring of another name under the same serial number, counts as "alive" or
- * as "gone" only by that rule. */
+ * 10 to 50 ms late. A false "gone" cannot happen. A serial number that the
+ * kernel uses again, at random among 2^31, would read "alive" until that
+ * keyring goes as well. */
 typedef struct {
-  gint32 serial; /* 0: this kernel gives no witness */
-  char   name[40];
+  gint32 keyring; /* its serial number; 0: this kernel gives no witness */
 } RegiondWitness;
 
 /* Opens @path with @flags and sets @witness for the description. Returns the
  * fd, or -1 with errno. Any thread; it changes the calling thread's session
  * keyring. Without CONFIG_KEYS, or with the quota of keys used up, the file is
- * opened all the same and @witness->serial is 0. */
+ * opened all the same and @witness->keyring is 0. */
 int regiond_witness_open (RegiondWitness *witness, const char *path, int flags);
 
 /* Whether this kernel gives session keyrings. Tried out once, on a thread of

@@ -20,7 +20,7 @@ open_witnessed (RegiondWitness *witness,
   int fd = regiond_witness_open (witness, path, O_RDWR);
 
   g_assert_cmpint (fd, >=, 0);
-  g_assert_cmpint (witness->serial, !=, 0);
+  g_assert_cmpint (witness->keyring, !=, 0);
   g_assert_false (regiond_witness_is_gone (witness));
   return fd;
 }
@@ -172,18 +172,18 @@ try_to_fake (const RegiondWitness *witness)
     return 100;
   for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
     {
-      if (syscall (SYS_keyctl, ways[i], witness->serial, 1) == 0)
+      if (syscall (SYS_keyctl, ways[i], witness->keyring, 1) == 0)
         return 1 + i;
     }
-  if (syscall (SYS_keyctl, KEYCTL_UNLINK, witness->serial, KEY_SPEC_SESSION_KEYRING) == 0)
+  if (syscall (SYS_keyctl, KEYCTL_UNLINK, witness->keyring, KEY_SPEC_SESSION_KEYRING) == 0)
     return 10;
-  if (syscall (SYS_keyctl, KEYCTL_SETPERM, witness->serial, 0) == 0)
+  if (syscall (SYS_keyctl, KEYCTL_SETPERM, witness->keyring, 0) == 0)
     return 11;
-  if (syscall (SYS_keyctl, KEYCTL_CHOWN, witness->serial, 65534, -1) == 0)
+  if (syscall (SYS_keyctl, KEYCTL_CHOWN, witness->keyring, 65534, -1) == 0)
     return 12;
-  if (syscall (SYS_keyctl, KEYCTL_LINK, witness->serial, KEY_SPEC_PROCESS_KEYRING) == 0)
+  if (syscall (SYS_keyctl, KEYCTL_LINK, witness->keyring, KEY_SPEC_PROCESS_KEYRING) == 0)
     return 13;
-  if (syscall (SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, witness->name) == witness->serial)
+  if (syscall (SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "_ses") == witness->keyring)
     return 14;
   return 0;
 }
@@ -215,25 +215,10 @@ test_fake (void)
   close (file);
 }
 
-/* Serial numbers are used again, for keyrings of other names. */
-static void
-test_reused (void)
-{
-  int file = make_file ();
-  RegiondWitness witness, taken_over;
-  int fd = open_witnessed (&witness, file);
-
-  taken_over = witness;
-  g_strlcpy (taken_over.name, "regiond-of-another-one", sizeof taken_over.name);
-  g_assert_true (regiond_witness_is_gone (&taken_over));
-  close (fd);
-  close (file);
-}
-
 static void
 test_none (void)
 {
-  const RegiondWitness none = { 0, "" };
+  const RegiondWitness none = { 0 };
 
   g_assert_false (regiond_witness_is_gone (&none));
 }
@@ -258,7 +243,6 @@ main (int   argc,
   g_test_add_func ("/witness/mapped-copy-keeps-it-alive", test_mapping);
   g_test_add_func ("/witness/an-unread-message-keeps-it-alive", test_in_flight);
   g_test_add_func ("/witness/the-holder-cannot-fake-its-end", test_fake);
-  g_test_add_func ("/witness/a-reused-serial-is-not-taken-for-it", test_reused);
   g_test_add_func ("/witness/without-one-nothing-is-ever-gone", test_none);
   g_test_add_func ("/witness/a-missing-file-says-so", test_no_file);
   return g_test_run ();
