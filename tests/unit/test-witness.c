@@ -55,7 +55,7 @@ test_close (void)
   RegiondWitness one, other;
   int first = open_witnessed (&one, file), second = open_witnessed (&other, file);
 
-  g_assert_cmpint (one.serial, !=, other.serial);
+  g_assert_cmpint (one.keyring, !=, other.keyring);
   close (first);
   wait_until (regiond_witness_is_gone (&one));
   g_assert_false (regiond_witness_is_gone (&other));
