@@ -110,8 +110,11 @@ static void
 publish (RegiondDevice *self)
 {
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
+  const char *state = regiond_device_state_to_string (get_state (self));
 
-  regiond_dbus_device_set_state (device, regiond_device_state_to_string (get_state (self)));
+  if (g_strcmp0 (regiond_dbus_device_get_state (device), state) != 0)
+    g_debug ("device %s is %s", self->id, state);
+  regiond_dbus_device_set_state (device, state);
   regiond_dbus_device_set_lingering (device, regiond_tenancy_count_lingering (self->tenancy));
   regiond_dbus_device_set_exclusive (device, regiond_tenancy_get_exclusive (self->tenancy));
 }

@@ -282,5 +282,7 @@ regiond_settings_load (const char *const *directories,
     }
 
   load_devices (self, directories);
+  g_debug ("MaxMemory is %" G_GUINT64_FORMAT ", AuthorizationTimeout %u ms and %u ms, %u devices", self->max_memory,
+           self->timeout, self->prompt_timeout, self->devices->len);
   return g_steal_pointer (&self);
 }

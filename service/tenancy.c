@@ -136,6 +136,7 @@ cut (RegiondTenancy *self,
   if (sharers->len > 0 && self->tolerate)
     return;
 
+  g_debug ("what %s held is cut; it is shared by %u other leases", regiond_lease_get_path (lease), sharers->len);
   regiond_hold_cut (hold);
   if (sharers->len > 0)
     regiond_lease_set_leaked (lease);
@@ -229,7 +230,10 @@ look_at_ended (RegiondTenancy *self)
       RegiondLease *lease = g_ptr_array_index (leases, i);
 
       if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
-        forget (self, lease);
+        {
+          g_debug ("nothing is left of %s", regiond_lease_get_path (lease));
+          forget (self, lease);
+        }
       else if (regiond_lease_get_patience (lease) != 0 && !is_patient (lease))
         lose_patience (self, lease);
     }
