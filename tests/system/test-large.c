@@ -154,6 +154,59 @@ test_a_client_that_dies_meanwhile (void)
   opened = person_open (bob, "huge", "whole", "rwm", "{'exclusive': <true>}");
 }
 
+/* She is killed while her memory is being emptied. */
+static void
+test_a_client_that_dies_while_it_is_reset (void)
+{
+  g_autoptr (World) world = NULL;
+  g_autoptr (Person) alice = NULL;
+  g_autoptr (Person) bob = NULL;
+  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) fresh = NULL;
+
+  if (is_too_small ())
+    {
+      g_test_skip ("not enough memory");
+      return;
+    }
+  world = new_world (&alice, FALSE);
+  bob = person_new ("bob", UID_BOB);
+  opened = person_open (alice, "huge", "whole", "rwm", "{'exclusive': <true>}");
+  person_send (alice, "call", DEVICE_PREFIX "huge", DEVICE_INTERFACE, "Reset", "(@a{sv} {},)", "", NULL);
+  world_wait_string (world, DEVICE_PREFIX "huge", DEVICE_INTERFACE, "State", "resetting", 5000);
+  person_kill (alice);
+  world_wait_no_leases (world, 20000);
+  world_wait_string (world, DEVICE_PREFIX "huge", DEVICE_INTERFACE, "State", "parked", 20000);
+  world_wait_uint (world, DEVICE_PREFIX "huge", DEVICE_INTERFACE, "Lingering", 0, 2000);
+  fresh = person_open (bob, "huge", "whole", "rwm", "{'exclusive': <true>}");
+  g_assert_nonnull (fresh);
+}
+
+/* The second one comes while memory is made for the first: it is the same for both. */
+static void
+test_two_first_ones (void)
+{
+  g_autoptr (World) world = NULL;
+  g_autoptr (Person) alice = NULL;
+  g_autoptr (Person) bob = NULL;
+  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) his = NULL;
+  guint serial, other;
+
+  if (is_too_small ())
+    {
+      g_test_skip ("not enough memory");
+      return;
+    }
+  world = new_world (&alice, FALSE);
+  bob = person_new ("bob", UID_BOB);
+  serial = person_send_open (alice, "huge", "whole", "rwm", "{}", "");
+  other = person_send_open (bob, "huge", "whole", "rwm", "{}", "");
+  hers = person_finish_open (alice, serial);
+  his = person_finish_open (bob, other);
+  g_assert_true (person_shares (alice, hers->fd, bob, his->fd));
+}
+
 int
 main (int argc,
       char **argv)
@@ -162,5 +215,7 @@ main (int argc,
   g_test_add_func ("/large/others-are-answered-meanwhile", test_others_are_answered_meanwhile);
   g_test_add_func ("/large/others-are-answered-while-it-is-copied", test_others_are_answered_while_it_is_copied);
   g_test_add_func ("/large/a-client-that-dies-meanwhile", test_a_client_that_dies_meanwhile);
+  g_test_add_func ("/large/a-client-that-dies-while-it-is-reset", test_a_client_that_dies_while_it_is_reset);
+  g_test_add_func ("/large/two-first-ones", test_two_first_ones);
   return g_test_run ();
 }
