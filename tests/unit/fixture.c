@@ -129,6 +129,19 @@ fixture_new (void)
   return self;
 }
 
+Fixture *
+fixture_new_in_process (void)
+{
+  Fixture *self = fixture_new ();
+  g_autoptr (GError) error = NULL;
+  GDBusConnection *bus = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, &error);
+
+  g_assert_no_error (error);
+  g_dbus_connection_set_exit_on_close (bus, FALSE);
+  self->library = bus;
+  return self;
+}
+
 static gboolean
 has_owner (Fixture *self)
 {
@@ -184,6 +197,7 @@ fixture_free (Fixture *self)
   if (self->service != NULL)
     fixture_stop (self);
   g_clear_pointer (&self->person, client_leave);
+  g_clear_object (&self->library);
   g_clear_pointer (&self->polkit, fake_polkit_free);
   kill (self->bus, SIGTERM);
   g_assert_cmpint (waitpid (self->bus, NULL, 0), ==, self->bus);

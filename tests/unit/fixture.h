@@ -13,9 +13,10 @@ typedef struct {
   char            *directory;
   char            *address;
   GPid             bus;
-  FakePolkit      *polkit; /* answers yes until told otherwise */
+  FakePolkit      *polkit;  /* answers yes until told otherwise */
   GSubprocess     *service;
-  GDBusConnection *person; /* somebody on the bus, once regiond serves */
+  GDBusConnection *person;  /* somebody on the bus, once regiond serves */
+  GDBusConnection *library; /* the system bus of this process, where it is used */
 } Fixture;
 
 #define MANAGER_PATH "/org/regiond1"
@@ -33,6 +34,11 @@ Fixture         *fixture_new (void);
 
 /* As above, and regiond runs. */
 Fixture         *fixture_new_serving (void);
+
+/* A bus for parts of the service in the test's own process: once in a program.
+ * polkit's library keeps one connection to the system bus, whose end would end
+ * the process. */
+Fixture         *fixture_new_in_process (void);
 
 /* Ends all of it; fails the test where regiond does not end cleanly. */
 void             fixture_free (Fixture *self);

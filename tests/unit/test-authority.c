@@ -56,20 +56,6 @@ ask (Answer       *answer,
   regiond_authority_check (answer->authority, make_question (interactive), cancellable, on_checked, answer);
 }
 
-/* The library keeps one connection to the system bus for the process, whose
- * end would end it. */
-static Fixture *
-start (void)
-{
-  Fixture *f = fixture_new ();
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) bus = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, &error);
-
-  g_assert_no_error (error);
-  g_dbus_connection_set_exit_on_close (bus, FALSE);
-  return f;
-}
-
 static void
 test_answers (Fixture *f)
 {
@@ -295,7 +281,7 @@ test_end (void)
 static void
 add_tests (void)
 {
-  shared = start ();
+  shared = fixture_new_in_process ();
   add ("/authority/a-plain-yes-is-yes", test_yes);
   add ("/authority/everything-else-is-no-and-says-why", test_answers);
   add ("/authority/a-hung-polkit-is-a-no-in-time", test_timeout);

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include "daemon.h"
+#include "device.h"
+#include "tenancy.h"
+
+#include <string.h>
+
+/* A hold whose references the test itself takes and lets go. */
+#define TYPE_FAKE_HOLD (fake_hold_get_type ())
+G_DECLARE_FINAL_TYPE (FakeHold, fake_hold, FAKE, HOLD, RegiondHold)
+
+struct _FakeHold {
+  RegiondHold     parent_instance;
+  char            object; /* holds of the same letter share their fate */
+  gboolean        gone;
+  gboolean        cut;
+  RegiondHoldFunc func;
+  gpointer        data;
+};
+
+G_DEFINE_TYPE (FakeHold, fake_hold, REGIOND_TYPE_HOLD)
+
+static gboolean
+is_gone (RegiondHold *hold)
+{
+  return FAKE_HOLD (hold)->gone;
+}
+
+static gboolean
+is_cut (RegiondHold *hold)
+{
+  return FAKE_HOLD (hold)->cut;
+}
+
+static void
+cut (RegiondHold *hold)
+{
+  FAKE_HOLD (hold)->cut = TRUE;
+}
+
+static gboolean
+shares_fate (RegiondHold *hold,
+             RegiondHold *other)
+{
+  return FAKE_HOLD (hold)->object == FAKE_HOLD (other)->object;
+}
+
+static gboolean
+listen_to (RegiondHold    *hold,
+           RegiondHoldFunc func,
+           gpointer        data,
+           GError        **error)
+{
+  FakeHold *self = FAKE_HOLD (hold);
+
+  if (self->object == '!')
+    {
+      g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "No more watches");
+      return FALSE;
+    }
+  self->func = func;
+  self->data = data;
+  return TRUE;
+}
+
+static void
+fake_hold_class_init (FakeHoldClass *klass)
+{
+  RegiondHoldClass *hold_class = REGIOND_HOLD_CLASS (klass);
+
+  hold_class->is_gone = is_gone;
+  hold_class->is_cut = is_cut;
+  hold_class->cut = cut;
+  hold_class->shares_fate = shares_fate;
+  hold_class->listen = listen_to;
+}
+
+static void
+fake_hold_init (FakeHold *self)
+{
+}
+
+/* The last reference is closed, and the kernel gives a sign. */
+static void
+let_go (FakeHold *hold)
+{
+  hold->gone = TRUE;
+  hold->func (hold->data);
+}
+
+static Fixture *shared;
+
+/* A service in this process; the tenancy is the test's own. */
+#define TYPE_HOUSE (house_get_type ())
+G_DECLARE_FINAL_TYPE (House, house, TEST, HOUSE, GObject)
+
+struct _House {
+  GObject          parent_instance;
+  GDBusConnection *bus;
+  RegiondDaemon   *daemon;
+  RegiondTenancy  *tenancy;
+  guint            emptied, changed;
+  gboolean         waiting;
+};
+
+G_DEFINE_TYPE (House, house, G_TYPE_OBJECT)
+
+static void
+house_class_init (HouseClass *klass)
+{
+}
+
+static void
+house_init (House *self)
+{
+}
+
+static void
+on_emptied (gpointer owner)
+{
+  ((House *) owner)->emptied++;
+}
+
+static void
+on_changed (gpointer owner)
+{
+  ((House *) owner)->changed++;
+}
+
+static void
+on_unsettled (gpointer owner,
+              gboolean wait)
+{
+  ((House *) owner)->waiting = wait;
+}
+
+static const RegiondTenancyEvents events = { on_emptied, on_changed, on_unsettled };
+
+static House *
+house_new (gboolean tolerate)
+{
+  House *self = g_object_new (TYPE_HOUSE, NULL);
+  const char *directories[2] = { NULL, NULL };
+  g_autoptr (GError) error = NULL;
+
+  self->bus = fixture_connect (shared);
+  directories[0] = shared->directory;
+  self->daemon = regiond_daemon_new (self->bus, regiond_settings_load (directories, NULL), &error);
+  g_assert_no_error (error);
+  self->tenancy = regiond_tenancy_new (&events, G_OBJECT (self), tolerate);
+  return self;
+}
+
+static void
+house_clear (House **house)
+{
+  House *self = *house;
+
+  regiond_tenancy_end_all (self->tenancy, REGIOND_END_SHUTDOWN);
+  regiond_tenancy_abandon (self->tenancy);
+  regiond_tenancy_free (self->tenancy);
+
+  /* What is still to be announced keeps leases, and must not outlive the daemon. */
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  regiond_daemon_free (self->daemon);
+  client_leave (self->bus);
+  g_object_unref (self);
+}
+
+typedef struct {
+  RegiondLease  *lease;
+  RegiondClient *client;
+  FakeHold      *hold;
+} Tenant;
+
+static void
+tenant_clear (Tenant *self)
+{
+  g_clear_object (&self->lease);
+  g_clear_pointer (&self->client, regiond_client_unref);
+  g_clear_object (&self->hold);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Tenant, tenant_clear)
+
+static gboolean
+move_in (House      *house,
+         Tenant     *self,
+         const char *name,
+         char        object,
+         gboolean    exclusive,
+         GError    **error)
+{
+  RegiondLeaseTerms terms = { .exclusive = exclusive, .access = REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP,
+                              .mechanism = REGIOND_MECHANISM_MEMFD, .label = "" };
+
+  self->client = regiond_clients_get (house->daemon->clients, name);
+  self->hold = g_object_new (TYPE_FAKE_HOLD, NULL);
+  self->hold->object = object;
+  terms.device = regiond_daemon_find_device (house->daemon, "shm0", NULL);
+  terms.region = regiond_device_find_region (terms.device, "bar0", NULL);
+  terms.client = self->client;
+  terms.hold = REGIOND_HOLD (self->hold);
+  self->lease = regiond_lease_new (&terms, house->daemon->next_lease++);
+  return regiond_tenancy_add (house->tenancy, self->lease, error);
+}
+
+static void
+must_move_in (House      *house,
+              Tenant     *self,
+              const char *name,
+              char        object)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (move_in (house, self, name, object, FALSE, &error));
+  g_assert_no_error (error);
+}
+
+static void
+test_dies_cleanly (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) dying = { NULL }, neighbour = { NULL };
+
+  must_move_in (house, &dying, ":9.1", 'a');
+  must_move_in (house, &neighbour, ":9.2", 'a');
+  dying.hold->gone = TRUE;
+  regiond_tenancy_end (house->tenancy, dying.lease, REGIOND_END_DISCONNECTED);
+  g_assert_true (regiond_lease_has_ended (dying.lease));
+  g_assert_false (regiond_lease_has_ended (neighbour.lease));
+  g_assert_false (neighbour.hold->cut);
+  g_assert_cmpuint (regiond_tenancy_count_active (house->tenancy), ==, 1);
+  g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, 0);
+  g_assert_false (house->waiting);
+  g_assert_cmpuint (house->emptied, ==, 0);
+  g_assert_cmpuint (house->changed, >, 0);
+}
+
+static void
+test_patience (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) dying = { NULL }, neighbour = { NULL };
+
+  must_move_in (house, &dying, ":9.1", 'a');
+  must_move_in (house, &neighbour, ":9.2", 'a');
+  regiond_tenancy_end (house->tenancy, dying.lease, REGIOND_END_DISCONNECTED);
+
+  /* Nobody is let in, nothing is cut, until it is known whose it is. */
+  g_assert_true (house->waiting);
+  g_assert_true (regiond_tenancy_is_draining (house->tenancy));
+  g_assert_false (dying.hold->cut);
+  let_go (dying.hold);
+  wait_until (!house->waiting);
+  g_assert_false (neighbour.hold->cut);
+  g_assert_false (regiond_lease_has_ended (neighbour.lease));
+  g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, 0);
+}
+
+static void
+test_superseded (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) leaky = { NULL }, neighbour = { NULL }, apart = { NULL };
+  g_auto (GStrv) ended = NULL;
+  gint64 before = g_get_monotonic_time ();
+
+  must_move_in (house, &leaky, ":9.1", 'a');
+  must_move_in (house, &neighbour, ":9.2", 'a');
+  must_move_in (house, &apart, ":9.3", 'b');
+  regiond_tenancy_end (house->tenancy, leaky.lease, REGIOND_END_DISCONNECTED);
+  wait_until (regiond_lease_has_ended (neighbour.lease));
+  g_assert_cmpint (g_get_monotonic_time () - before, >=, 250 * 1000);
+  g_assert_true (leaky.hold->cut);
+  g_assert_true (regiond_lease_is_leaked (leaky.lease));
+  g_assert_false (regiond_lease_is_leaked (neighbour.lease));
+
+  /* Whoever has another object keeps it. */
+  g_assert_false (regiond_lease_has_ended (apart.lease));
+  g_assert_false (apart.hold->cut);
+  g_assert_false (house->waiting);
+  ended = regiond_tenancy_list_ended (house->tenancy);
+  g_assert_cmpstr (ended[0], ==, regiond_lease_get_path (leaky.lease));
+  let_go (neighbour.hold);
+  let_go (leaky.hold);
+  wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
+}
+
+static void
+test_revoked (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) revoked = { NULL }, neighbour = { NULL };
+
+  must_move_in (house, &revoked, ":9.1", 'a');
+  must_move_in (house, &neighbour, ":9.2", 'a');
+
+  /* No patience with a live holder whose lease is taken. */
+  regiond_tenancy_end (house->tenancy, revoked.lease, REGIOND_END_REVOKED);
+  g_assert_true (revoked.hold->cut);
+  g_assert_true (regiond_lease_has_ended (neighbour.lease));
+  g_assert_cmpuint (house->emptied, >, 0);
+}
+
+static void
+test_alone (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) alone = { NULL };
+
+  /* With nobody to spare, nothing is waited for. */
+  must_move_in (house, &alone, ":9.1", 'a');
+  regiond_tenancy_end (house->tenancy, alone.lease, REGIOND_END_RELEASED);
+  g_assert_true (alone.hold->cut);
+  g_assert_false (house->waiting);
+  g_assert_false (regiond_lease_is_leaked (alone.lease));
+  g_assert_cmpuint (house->emptied, ==, 1);
+  wait_until (!regiond_tenancy_is_draining (house->tenancy));
+  g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, 1);
+
+  /* An ended one cannot be ended again. */
+  regiond_tenancy_end (house->tenancy, alone.lease, REGIOND_END_REVOKED);
+  g_assert_cmpuint (house->emptied, ==, 1);
+}
+
+static void
+test_tolerate (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (TRUE);
+  g_auto (Tenant) leaky = { NULL }, neighbour = { NULL };
+
+  must_move_in (house, &leaky, ":9.1", 'a');
+  must_move_in (house, &neighbour, ":9.2", 'a');
+  regiond_tenancy_end (house->tenancy, leaky.lease, REGIOND_END_REVOKED);
+  g_assert_false (house->waiting);
+  wait_until (!regiond_tenancy_is_draining (house->tenancy));
+  g_assert_false (leaky.hold->cut);
+  g_assert_false (regiond_lease_has_ended (neighbour.lease));
+  g_assert_false (regiond_lease_is_leaked (leaky.lease));
+  g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, 1);
+  let_go (leaky.hold);
+  wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
+}
+
+static void
+test_closed (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) tenant = { NULL }, neighbour = { NULL };
+
+  must_move_in (house, &tenant, ":9.1", 'a');
+  must_move_in (house, &neighbour, ":9.2", 'a');
+
+  /* A sign without a proof changes nothing. */
+  tenant.hold->func (tenant.hold->data);
+  regiond_tenancy_look (house->tenancy);
+  g_assert_cmpuint (regiond_tenancy_count_active (house->tenancy), ==, 2);
+  let_go (tenant.hold);
+  wait_until (regiond_lease_has_ended (tenant.lease));
+  g_assert_false (regiond_lease_has_ended (neighbour.lease));
+}
+
+static void
+expect_admits (House      *house,
+               const char *name,
+               gboolean    exclusive,
+               int         code,
+               const char *word)
+{
+  g_autoptr (RegiondClient) client = regiond_clients_get (house->daemon->clients, name);
+  g_autoptr (GError) error = NULL;
+  gboolean admits = regiond_tenancy_admits (house->tenancy, client, exclusive, "shm0", &error);
+
+  g_assert_cmpint (admits, ==, code < 0);
+  if (code >= 0)
+    assert_error_says (error, REGIOND_ERROR, code, "shm0", word);
+}
+
+static void
+test_exclusive (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) tenant = { NULL };
+
+  g_assert_true (move_in (house, &tenant, ":9.1", 'a', TRUE, NULL));
+  g_assert_cmpstr (regiond_tenancy_get_exclusive (house->tenancy), ==, ":9.1");
+  g_assert_true (regiond_tenancy_has_others (house->tenancy, ":9.2"));
+  g_assert_false (regiond_tenancy_has_others (house->tenancy, ":9.1"));
+  expect_admits (house, ":9.1", FALSE, -1, NULL);
+  expect_admits (house, ":9.1", TRUE, -1, NULL);
+  expect_admits (house, ":9.2", FALSE, REGIOND_ERROR_BUSY, ":9.1");
+  expect_admits (house, ":9.2", TRUE, REGIOND_ERROR_BUSY, ":9.1");
+
+  /* Ended, and something of it is left: not for who wants it alone. */
+  regiond_tenancy_end (house->tenancy, tenant.lease, REGIOND_END_RELEASED);
+  g_assert_cmpstr (regiond_tenancy_get_exclusive (house->tenancy), ==, "");
+  expect_admits (house, ":9.2", FALSE, -1, NULL);
+  expect_admits (house, ":9.2", TRUE, REGIOND_ERROR_LINGERING, regiond_lease_get_path (tenant.lease));
+  let_go (tenant.hold);
+  wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
+  expect_admits (house, ":9.2", TRUE, -1, NULL);
+}
+
+static void
+test_beside (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) tenant = { NULL };
+
+  must_move_in (house, &tenant, ":9.1", 'a');
+  expect_admits (house, ":9.2", FALSE, -1, NULL);
+  expect_admits (house, ":9.2", TRUE, REGIOND_ERROR_BUSY, ":9.1");
+  expect_admits (house, ":9.1", TRUE, -1, NULL);
+}
+
+static void
+test_no_watch (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) tenant = { NULL };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (move_in (house, &tenant, ":9.1", '!', FALSE, &error));
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  g_assert_cmpuint (regiond_tenancy_count_active (house->tenancy), ==, 0);
+  regiond_client_remove_lease (tenant.client, tenant.lease);
+}
+
+static void
+test_order (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  Tenant tenants[12] = { { NULL } };
+  g_auto (GStrv) paths = NULL;
+
+  house->daemon->next_lease = 95; /* two digits, then three */
+  for (gsize i = 0; i < G_N_ELEMENTS (tenants); i++)
+    must_move_in (house, &tenants[i], ":9.1", 'a');
+  paths = regiond_tenancy_list_active (house->tenancy);
+  for (gsize i = 0; i < G_N_ELEMENTS (tenants); i++)
+    {
+      g_assert_cmpstr (paths[i], ==, regiond_lease_get_path (tenants[i].lease));
+      tenant_clear (&tenants[i]);
+    }
+}
+
+/* The last: with it goes the bus. */
+static void
+test_end (void)
+{
+  g_clear_pointer (&shared, fixture_free);
+}
+
+static void
+add_tests (void)
+{
+  shared = fixture_new_in_process ();
+  g_test_add_func ("/tenancy/neighbour-notices-nothing", test_dies_cleanly);
+  g_test_add_func ("/tenancy/a-dying-process-is-given-a-moment", test_patience);
+  g_test_add_func ("/tenancy/a-leak-supersedes-whoever-shares-it", test_superseded);
+  g_test_add_func ("/tenancy/a-revoked-live-holder-is-cut-at-once", test_revoked);
+  g_test_add_func ("/tenancy/with-nobody-to-spare-nothing-is-waited-for", test_alone);
+  g_test_add_func ("/tenancy/tolerated-leaks-leave-the-others-alone", test_tolerate);
+  g_test_add_func ("/tenancy/a-sign-is-no-proof", test_closed);
+  g_test_add_func ("/tenancy/exclusive-means-alone", test_exclusive);
+  g_test_add_func ("/tenancy/nobody-gets-it-alone-beside-others", test_beside);
+  g_test_add_func ("/tenancy/without-a-watch-nobody-moves-in", test_no_watch);
+  g_test_add_func ("/tenancy/leases-are-listed-as-they-were-opened", test_order);
+  g_test_add_func ("/tenancy/the-bus-may-go", test_end);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  return fixture_main (argc, argv, add_tests);
+}
