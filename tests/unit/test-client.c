@@ -44,6 +44,16 @@ identify (RegiondClient *client)
   return identity;
 }
 
+/* Who has been identified will be seen to leave: the subscription is older. */
+static void
+must_identify (RegiondClient *client)
+{
+  Identity identity = identify (client);
+
+  g_assert_no_error (identity.error);
+  g_assert_true (identity.known);
+}
+
 static void
 test_identify (void)
 {
@@ -51,14 +61,11 @@ test_identify (void)
   GDBusConnection *own = fixture_connect (f), *other = fixture_connect (f);
   RegiondClients *clients = regiond_clients_new (own, on_vanished);
   g_autoptr (RegiondClient) client = regiond_clients_get (clients, g_dbus_connection_get_unique_name (other));
-  Identity identity;
 
   g_assert_cmpuint (regiond_client_get_uid (client), ==, G_MAXUINT32);
   for (int i = 0; i < 2; i++)
     {
-      identity = identify (client);
-      g_assert_no_error (identity.error);
-      g_assert_true (identity.known);
+      must_identify (client);
       g_assert_cmpuint (regiond_client_get_uid (client), ==, geteuid ());
       g_assert_cmpuint (regiond_client_get_pid (client), ==, getpid ());
     }
@@ -121,6 +128,7 @@ test_vanish (void)
     regiond_client_add_lease (client, &leases[i]);
   regiond_client_add_lease (other, &others);
   regiond_client_remove_lease (client, &leases[1]);
+  must_identify (client);
   client_leave (leaving);
   wait_until (regiond_client_is_gone (client));
   g_assert_true (g_cancellable_is_cancelled (regiond_client_get_gone (client)));
@@ -161,6 +169,7 @@ test_ends_another (void)
   vanished = 0;
   regiond_client_add_lease (ending, &leases[0]);
   regiond_client_add_lease (ending, &leases[1]);
+  must_identify (ending);
   client_leave (leaving);
   wait_until (regiond_client_is_gone (ending));
   g_assert_cmpuint (vanished, ==, 1);
@@ -203,6 +212,7 @@ test_one_rule (void)
     }
   leaving = fixture_connect (f);
   last = regiond_clients_get (clients, g_dbus_connection_get_unique_name (leaving));
+  must_identify (last);
   client_leave (leaving);
   wait_until (regiond_client_is_gone (last));
   g_assert_cmpuint (g_atomic_int_get (&rules), ==, 1);
