@@ -51,7 +51,8 @@ measure_copy () {
 
 measure_start () {
   note "(c) starting"
-  "$programs/bench-start" c "$start_rounds" "$BENCH_WORK/many" "$BENCH_WORK/empty" \
+  # shellcheck disable=SC2046
+  env $(unit_environment) "$programs/bench-start" c "$start_rounds" "$BENCH_WORK/many" "$BENCH_WORK/empty" \
     "$build/service/regiond" --address "$DBUS_SYSTEM_BUS_ADDRESS"
 }
 
@@ -88,6 +89,7 @@ measure_devices () {
   start_service "$BENCH_WORK/many"
   take_memory after
   managed_objects
+  settle
   take_memory listed
   stop_service
   report_memory after "memory of a device" "$devices" ""
@@ -152,13 +154,18 @@ settled () {
   [ "$(idle_for 2)" = 0 ]
 }
 
-# measure_idle LEASES: what the last calls have left to do comes to its end first, if it has one.
-measure_idle () {
-  local before
-  note "(e) idling"
+# What the last calls have left to do comes to its end, if it has one.
+settle () {
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     ! settled || break
   done
+}
+
+# measure_idle LEASES
+measure_idle () {
+  local before
+  note "(e) idling"
+  settle
   before=$(cpu_time)
   line e "wake-ups in 10 s, $1 leases open" "$(idle_for 10)" "" "" "0"
   line e "CPU in 10 s, $1 leases open" $((($(cpu_time) - before) * 1000 / $(getconf CLK_TCK))) "" "ms" "0"
@@ -193,6 +200,7 @@ measure_crowd () {
   take_memory after
   measure_idle "$((clients * leases))"
   managed_objects
+  settle
   take_memory listed
   report_memory after "memory of a lease" $((clients * leases)) "4096"
   report_memory listed "memory of a lease, after GetManagedObjects" $((clients * leases)) "4096"

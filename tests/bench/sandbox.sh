@@ -90,9 +90,15 @@ sandbox_start_floor () {
   await bus_has org.regiond1.Bench
 }
 
+# What the unit puts into the service's environment.
+unit_environment () {
+  sed -n 's/^Environment=//p' "$root/data/systemd/regiond.service.in"
+}
+
 # start_service CONFIG: sets $service to its process.
 start_service () {
-  "$build/service/regiond" --address "$DBUS_SYSTEM_BUS_ADDRESS" --config "$1" 2>"$BENCH_WORK/log" &
+  # shellcheck disable=SC2046
+  env $(unit_environment) "$build/service/regiond" --address "$DBUS_SYSTEM_BUS_ADDRESS" --config "$1" 2>"$BENCH_WORK/log" &
   service=$!
   await bus_has org.regiond1
 }
