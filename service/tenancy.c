@@ -168,10 +168,12 @@ regiond_tenancy_end (RegiondTenancy *self,
 {
   g_autoptr (GObject) owner = g_object_ref (self->owner);
   g_autoptr (RegiondLease) lease = g_object_ref (ending);
+  gboolean last;
 
   if (!g_hash_table_remove (self->active, lease))
     return;
 
+  last = g_hash_table_size (self->active) == 0;
   regiond_lease_end (lease, end);
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
     regiond_lease_unexport (lease);
@@ -185,7 +187,7 @@ regiond_tenancy_end (RegiondTenancy *self,
       look_soon (self);
     }
 
-  if (g_hash_table_size (self->active) == 0)
+  if (last)
     self->events->emptied (self->owner);
   announce (self);
 }
