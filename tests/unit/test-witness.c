@@ -170,6 +170,10 @@ try_to_fake (const RegiondWitness *witness)
 
   if (setgid (65534) != 0 || setuid (65534) != 0)
     return 100;
+
+  /* Whoever may not see the keyring is not told that it is gone. */
+  if (regiond_witness_is_gone (witness))
+    return 20;
   for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
     {
       if (syscall (SYS_keyctl, ways[i], witness->keyring, 1) == 0)
