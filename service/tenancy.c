@@ -18,6 +18,7 @@ struct _RegiondTenancy {
   gboolean                    tolerate;
   GHashTable                 *active; /* a set of RegiondLease */
   GHashTable                 *ended;  /* a set of RegiondLease whose references are not proved gone */
+  gboolean                    changed; /* since it was last announced */
   guint                       timer;
   guint                       interval; /* ms */
   gint64                      look_until;
@@ -87,7 +88,11 @@ is_unsettled (RegiondTenancy *self)
 static void
 announce (RegiondTenancy *self)
 {
-  self->events->changed (self->owner);
+  if (self->changed)
+    {
+      self->changed = FALSE;
+      self->events->changed (self->owner);
+    }
   self->events->unsettled (self->owner, is_unsettled (self));
 }
 
@@ -95,6 +100,7 @@ static void
 forget (RegiondTenancy *self,
         RegiondLease   *lease)
 {
+  self->changed = TRUE;
   regiond_lease_unexport (lease);
   g_hash_table_remove (self->ended, lease);
 }
@@ -173,6 +179,7 @@ regiond_tenancy_end (RegiondTenancy *self,
   if (!g_hash_table_remove (self->active, lease))
     return;
 
+  self->changed = TRUE;
   last = g_hash_table_size (self->active) == 0;
   regiond_lease_end (lease, end);
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
@@ -218,6 +225,7 @@ static void
 lose_patience (RegiondTenancy *self,
                RegiondLease   *lease)
 {
+  self->changed = TRUE;
   regiond_lease_set_patience (lease, 0);
   cut (self, lease);
 }
@@ -266,6 +274,12 @@ regiond_tenancy_look (RegiondTenancy *self)
 }
 
 static gboolean
+is_empty (RegiondTenancy *self)
+{
+  return g_hash_table_size (self->active) == 0 && g_hash_table_size (self->ended) == 0;
+}
+
+static gboolean
 on_look (gpointer data)
 {
   RegiondTenancy *self = data;
@@ -275,7 +289,7 @@ on_look (gpointer data)
   regiond_tenancy_look (self);
 
   /* Looking may have set the timer again. */
-  if (self->timer == 0 && g_get_monotonic_time () < self->look_until)
+  if (self->timer == 0 && !is_empty (self) && g_get_monotonic_time () < self->look_until)
     {
       self->interval = MIN (self->interval * 2, LAST_LOOK_MS);
       self->timer = g_timeout_add (self->interval, on_look, self);
@@ -396,6 +410,7 @@ regiond_tenancy_add (RegiondTenancy *self,
   if (!regiond_hold_listen (regiond_lease_get_hold (lease), on_stirred, self, error))
     return FALSE;
 
+  self->changed = TRUE;
   g_hash_table_add (self->active, g_object_ref (lease));
   regiond_lease_export (lease);
   announce (self);
