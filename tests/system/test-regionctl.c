@@ -183,10 +183,10 @@ test_exec_fds (void)
 
   result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "shm0:control:rm", "--", "sh", "-c",
                      "echo $LISTEN_FDS $LISTEN_FDNAMES; test $LISTEN_PID = $$ && echo mine;"
-                     "stat -Lc %s /proc/$$/fd/3 /proc/$$/fd/4; ls /proc/$$/fd | tr '\\n' ' '; exit 5",
+                     "stat -Lc %s /proc/$$/fd/3 /proc/$$/fd/4; ls -m /proc/$$/fd; exit 5",
                      NULL);
   result_assert (result, 5);
-  g_assert_cmpstr (result->out, ==, "2 ring:control\nmine\n1048576\n4096\n0 1 2 3 4 ");
+  g_assert_cmpstr (result->out, ==, "2 ring:control\nmine\n1048576\n4096\n0, 1, 2, 3, 4\n");
   g_assert_cmpstr (result->err, ==, "");
   g_assert_cmpuint (world_count_leases (world), ==, 0);
 }
