@@ -10,6 +10,7 @@ typedef struct {
   RegiondDevice         *device;
   GDBusMethodInvocation *invocation;
   RegiondClient         *client;
+  gboolean               permitted; /* by polkit; else it must be the exclusive owner's */
   gboolean               leased;
   GError                *error;
 } Reset;
@@ -45,6 +46,13 @@ answer (Reset  *reset,
     regiond_dbus_device_complete_reset (REGIOND_DBUS_DEVICE (self->device), self->invocation);
 }
 
+static gboolean
+is_exclusive_owner (Reset *self)
+{
+  return g_str_equal (regiond_tenancy_get_exclusive (regiond_device_get_tenancy (self->device)),
+                      regiond_client_get_name (self->client));
+}
+
 /* A failed device is what Reset is there to mend. */
 static gboolean
 check (Reset   *self,
@@ -77,6 +85,13 @@ begin (gpointer data)
   if (!check (self, &error))
     {
       answer (self, error);
+      return REGIOND_TURN_OVER;
+    }
+  if (!self->permitted && !is_exclusive_owner (self))
+    {
+      answer (self, g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                                 "Device %s is not reset: the exclusive lease that needs no authorization has ended; "
+                                 "call again", regiond_device_get_id (self->device)));
       return REGIOND_TURN_OVER;
     }
 
@@ -163,8 +178,8 @@ regiond_reset_start (RegiondDevice         *device,
   self->client = regiond_clients_get (daemon->clients, sender);
 
   /* The exclusive owner needs no leave. */
-  if (check (self, &self->error) &&
-      !g_str_equal (regiond_tenancy_get_exclusive (regiond_device_get_tenancy (device)), sender))
+  self->permitted = !is_exclusive_owner (self);
+  if (check (self, &self->error) && self->permitted)
     question = make_question (self, interactive);
   regiond_permit_ask (daemon->authority, self->client, question, on_permitted, self);
 }
