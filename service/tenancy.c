@@ -9,7 +9,7 @@
 /* After a sign that a reference may have gone, its witness is some 10 to 50 ms
  * late: look again, at growing intervals, for so long. */
 #define LOOK_FOR_US (2 * G_USEC_PER_SEC)
-#define FIRST_LOOK_MS 2
+#define FIRST_LOOK_MS 4
 #define LAST_LOOK_MS 32
 
 struct _RegiondTenancy {
