@@ -128,6 +128,9 @@ refuse_failed (GTask  *task,
             check->question->interactive ? check->authority->prompt_timeout : check->authority->timeout);
   else if (g_cancellable_is_cancelled (check->stop))
     g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The caller has left the bus");
+  else if (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED))
+    refuse (task, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
+            "polkit is being asked too many questions at once; try again");
   else
     {
       g_dbus_error_strip_remote_error (error);

@@ -4,8 +4,11 @@
 #include "error.h"
 #include "units.h"
 
+#define PATIENCE_US (250 * 1000)
+
 struct _RegiondBudget {
   GMutex  lock;
+  GCond   given;
   guint64 most;
   guint64 declared;
   guint64 held;
@@ -17,6 +20,7 @@ regiond_budget_new (guint64 most)
   RegiondBudget *self = g_atomic_rc_box_new0 (RegiondBudget);
 
   g_mutex_init (&self->lock);
+  g_cond_init (&self->given);
   self->most = most;
   return self;
 }
@@ -30,6 +34,7 @@ regiond_budget_ref (RegiondBudget *self)
 static void
 clear (RegiondBudget *self)
 {
+  g_cond_clear (&self->given);
   g_mutex_clear (&self->lock);
 }
 
@@ -39,6 +44,15 @@ regiond_budget_unref (RegiondBudget *self)
   g_atomic_rc_box_release_full (self, (GDestroyNotify) clear);
 }
 
+/* Never a sum that could wrap: what is left is computed, not the total. */
+static gboolean
+fits (RegiondBudget *self,
+      guint64        sum,
+      guint64        bytes)
+{
+  return bytes <= self->most && sum <= self->most - bytes;
+}
+
 static gboolean
 add (RegiondBudget *self,
      guint64       *sum,
@@ -46,13 +60,11 @@ add (RegiondBudget *self,
      guint64        bytes,
      GError       **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   g_autofree char *asked = regiond_units_format_size (bytes);
   g_autofree char *most = regiond_units_format_size (self->most);
   g_autofree char *taken = regiond_units_format_size (*sum);
 
-  /* Never a sum that could wrap: what is left is computed, not the total. */
-  if (bytes > self->most || *sum > self->most - bytes)
+  if (!fits (self, *sum, bytes))
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
                    "%s bytes of memory asked for, and %s of MaxMemory=%s %s already; "
@@ -74,6 +86,7 @@ subtract (RegiondBudget *self,
 
   g_assert (*sum >= bytes);
   *sum -= bytes;
+  g_cond_broadcast (&self->given);
 }
 
 gboolean
@@ -81,6 +94,8 @@ regiond_budget_declare (RegiondBudget *self,
                         guint64        bytes,
                         GError       **error)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
   return add (self, &self->declared, "are declared by devices", bytes, error);
 }
 
@@ -96,6 +111,15 @@ regiond_budget_take (RegiondBudget *self,
                      guint64        bytes,
                      GError       **error)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  gint64 until = g_get_monotonic_time () + PATIENCE_US;
+
+  while (!fits (self, self->held, bytes) && bytes <= self->most && !g_main_context_is_owner (NULL))
+    {
+      if (!g_cond_wait_until (&self->given, &self->lock, until))
+        break;
+    }
+
   return add (self, &self->held, "are held", bytes, error);
 }
 
@@ -104,6 +128,15 @@ regiond_budget_give (RegiondBudget *self,
                      guint64        bytes)
 {
   subtract (self, &self->held, bytes);
+}
+
+gboolean
+regiond_budget_has_room (RegiondBudget *self,
+                         guint64        bytes)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return fits (self, self->held, bytes);
 }
 
 guint64

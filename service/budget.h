@@ -19,9 +19,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondBudget, regiond_budget_unref)
 gboolean regiond_budget_declare (RegiondBudget *self, guint64 bytes, GError **error);
 void     regiond_budget_undeclare (RegiondBudget *self, guint64 bytes);
 
-/* Adds @bytes to what is held. LimitExceeded as above. */
+/* Adds @bytes to what is held. LimitExceeded as above. What a process that has
+ * just died held comes back within a quarter of a second: off the main thread,
+ * so long is waited for it. */
 gboolean regiond_budget_take (RegiondBudget *self, guint64 bytes, GError **error);
 void     regiond_budget_give (RegiondBudget *self, guint64 bytes);
+
+/* Whether @bytes could be taken now. */
+gboolean regiond_budget_has_room (RegiondBudget *self, guint64 bytes);
 
 /* What is held now, in bytes. */
 guint64  regiond_budget_get_held (RegiondBudget *self);

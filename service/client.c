@@ -107,8 +107,11 @@ regiond_clients_free (RegiondClients *self)
   g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
   for (GList *l = remembered; l != NULL; l = l->next)
     {
-      if (((RegiondClient *) l->data)->known)
-        regiond_client_unref (l->data);
+      RegiondClient *client = l->data;
+
+      /* Who has vanished has been forgotten then. */
+      if (client->known && !regiond_client_is_gone (client))
+        regiond_client_unref (client);
     }
   g_hash_table_unref (self->table);
   g_free (self);

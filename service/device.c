@@ -202,7 +202,7 @@ begin_parking (gpointer data)
 {
   Parking *parking = data;
 
-  if (regiond_tenancy_count_active (parking->device->tenancy) > 0)
+  if (parking->device->gone || regiond_tenancy_count_active (parking->device->tenancy) > 0)
     {
       parking_free (parking);
       return REGIOND_TURN_OVER;
@@ -227,7 +227,10 @@ done_parking (gpointer data)
   RegiondDevice *self = parking->device;
 
   log_reset (self, parking->error);
-  if (parking->error != NULL)
+
+  /* Contents that there is no room to copy now stay where they are, unlent,
+   * and are copied at the next open. */
+  if (parking->error != NULL && !g_error_matches (parking->error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED))
     regiond_device_set_failure (self, parking->error);
   regiond_device_set_resetting (self, FALSE);
   parking_free (parking);
@@ -353,6 +356,10 @@ regiond_device_remove (RegiondDevice *self,
   publish (self);
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
   regiond_tenancy_end_all (self->tenancy, end);
+
+  /* It gives back what it has declared; what is held is given back when it is
+   * proved gone. */
+  g_object_run_dispose (G_OBJECT (self->backend));
 
   /* Whoever waits for a turn gets Gone. */
   regiond_turns_hold (self->turns, FALSE);

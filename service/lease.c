@@ -294,6 +294,14 @@ on_grace_over (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static void
+take_reason (RegiondLease *self,
+             Revocation   *revocation)
+{
+  g_free (self->revoke_reason);
+  self->revoke_reason = g_strdup (revocation->reason);
+}
+
 /* A later call may shorten what an earlier one has announced, never lengthen it. */
 static void
 announce_end (RegiondLease *self,
@@ -303,8 +311,12 @@ announce_end (RegiondLease *self,
   gint64 until = g_get_monotonic_time () + revocation->grace * G_GINT64_CONSTANT (1000);
 
   if (pending != NULL && g_source_get_ready_time (pending) <= until)
-    return;
+    {
+      log_event (self, revocation->caller, "revocation", "it has been announced to end sooner already");
+      return;
+    }
 
+  take_reason (self, revocation);
   g_clear_handle_id (&self->grace, g_source_remove);
   self->grace = g_timeout_add (revocation->grace, on_grace_over, self);
   regiond_lease_set_state (self, REGIOND_LEASE_REVOKING);
@@ -328,12 +340,11 @@ on_revoke_permitted (GObject      *source,
       return;
     }
 
-  g_free (self->revoke_reason);
-  self->revoke_reason = g_strdup (revocation->reason);
   if (revocation->grace > 0)
     announce_end (self, revocation);
   else
     {
+      take_reason (self, revocation);
       log_event (self, revocation->caller, "revocation", revocation->reason);
       regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_REVOKED);
     }

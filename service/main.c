@@ -2,6 +2,7 @@
 #include "config.h"
 #include "daemon.h"
 #include "error.h"
+#include "guard.h"
 #include "trim.h"
 
 #include <gio/gio.h>
@@ -156,18 +157,19 @@ serve (GDBusConnection *connection,
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GError) error = NULL;
-  g_autoptr (RegiondDaemon) daemon = regiond_daemon_new (connection, settings, &error);
+  g_autoptr (RegiondDaemon) daemon = NULL;
   Run run = { loop, EXIT_SUCCESS };
   gulong closed;
   guint name;
 
-  if (daemon == NULL)
+  regiond_guard_against_long_calls (connection);
+  regiond_trim_after_listings (connection);
+  if ((daemon = regiond_daemon_new (connection, settings, &error)) == NULL)
     {
       g_printerr ("regiond: %s\n", error->message);
       return EXIT_FAILURE;
     }
 
-  regiond_trim_after_listings (connection);
   closed = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), &run);
   g_unix_signal_add (SIGTERM, on_signal, &run);
   g_unix_signal_add (SIGINT, on_signal, &run);

@@ -272,7 +272,8 @@ static void
 try_again (Opening *self)
 {
   g_clear_object (&self->hold);
-  close (self->fd);
+  if (self->fd >= 0)
+    close (self->fd);
   self->fd = -1;
   regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
 }
@@ -284,7 +285,7 @@ done (gpointer data)
   g_autoptr (RegiondDevice) device = g_object_ref (self->device);
   GError *error = g_steal_pointer (&self->error);
 
-  if (error == NULL && regiond_hold_is_cut (self->hold))
+  if (error == NULL && (self->hold == NULL || regiond_hold_is_cut (self->hold)))
     try_again (self);
   else if (error == NULL && grant (self, &error))
     opening_free (self);

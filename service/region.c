@@ -82,6 +82,13 @@ regiond_region_check_set (GPtrArray *regions,
       return FALSE;
     }
 
+  if (regions->len > REGIOND_REGION_MOST)
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "A device has at most %d regions, not %u",
+                   REGIOND_REGION_MOST, regions->len);
+      return FALSE;
+    }
+
   for (guint i = 0; i < regions->len; i++)
     {
       RegiondRegion *region = g_ptr_array_index (regions, i);

@@ -17,7 +17,10 @@ RegiondRegion *regiond_region_new_memory (const char *name, guint index, guint64
 void           regiond_region_free (RegiondRegion *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRegion, regiond_region_free)
 
-/* A set of regions must have at least one, and no name twice: InvalidArgs. */
+#define REGIOND_REGION_MOST 64
+
+/* A set of regions must have at least one, at most REGIOND_REGION_MOST, and no
+ * name twice: InvalidArgs. */
 gboolean       regiond_region_check_set (GPtrArray *regions, GError **error);
 
 /* The region of that name among @regions, or NULL. */

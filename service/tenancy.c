@@ -12,12 +12,17 @@
 #define FIRST_LOOK_MS 4
 #define LAST_LOOK_MS 32
 
+/* And for as long as an ended lease has no proof, now and then: nothing says
+ * when the kernel gets round to freeing the credentials. */
+#define SLOW_LOOK_S 1
+
 struct _RegiondTenancy {
   const RegiondTenancyEvents *events;
   GObject                    *owner;
   gboolean                    tolerate;
   GHashTable                 *active; /* a set of RegiondLease */
   GHashTable                 *ended;  /* a set of RegiondLease whose references are not proved gone */
+  guint                       n_exclusive; /* among the active */
   gboolean                    changed; /* since it was last announced */
   guint                       timer;
   guint                       interval; /* ms */
@@ -127,10 +132,11 @@ find_sharers (RegiondTenancy *self,
 static void look_soon (RegiondTenancy *self);
 
 /* Takes the access away from a lease that has ended, and from whoever shares
- * it; unless the administrator wants those left alone. */
+ * it; unless the administrator wants those left alone. @others: why theirs end. */
 static void
 cut (RegiondTenancy *self,
-     RegiondLease   *lease)
+     RegiondLease   *lease,
+     RegiondEnd      others)
 {
   RegiondHold *hold = regiond_lease_get_hold (lease);
   g_autoptr (GPtrArray) sharers = NULL;
@@ -144,10 +150,10 @@ cut (RegiondTenancy *self,
 
   g_debug ("what %s held is cut; it is shared by %u other leases", regiond_lease_get_path (lease), sharers->len);
   regiond_hold_cut (hold);
-  if (sharers->len > 0)
+  if (sharers->len > 0 && others == REGIOND_END_SUPERSEDED)
     regiond_lease_set_leaked (lease);
   for (guint i = 0; i < sharers->len; i++)
-    regiond_tenancy_end (self, g_ptr_array_index (sharers, i), REGIOND_END_SUPERSEDED);
+    regiond_tenancy_end (self, g_ptr_array_index (sharers, i), others);
 }
 
 /* Somebody who died or said that he is done gets a moment for his references
@@ -158,13 +164,27 @@ deserves_patience (RegiondTenancy *self,
                    RegiondLease   *lease,
                    RegiondEnd      end)
 {
-  g_autoptr (GPtrArray) sharers = NULL;
+  GHashTableIter iter;
+  gpointer other;
 
   if (end != REGIOND_END_DISCONNECTED && end != REGIOND_END_RELEASED)
     return FALSE;
 
-  sharers = find_sharers (self, lease);
-  return sharers->len > 0;
+  g_hash_table_iter_init (&iter, self->active);
+  while (g_hash_table_iter_next (&iter, &other, NULL))
+    {
+      if (regiond_hold_shares_fate (regiond_lease_get_hold (lease), regiond_lease_get_hold (other)))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+/* Nobody's doing: every lease of the device ends so. */
+static gboolean
+is_for_all (RegiondEnd end)
+{
+  return end == REGIOND_END_REMOVED || end == REGIOND_END_SHUTDOWN;
 }
 
 void
@@ -180,6 +200,7 @@ regiond_tenancy_end (RegiondTenancy *self,
     return;
 
   self->changed = TRUE;
+  self->n_exclusive -= regiond_lease_is_exclusive (lease);
   last = g_hash_table_size (self->active) == 0;
   regiond_lease_end (lease, end);
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
@@ -190,7 +211,7 @@ regiond_tenancy_end (RegiondTenancy *self,
       regiond_lease_set_state (lease, REGIOND_LEASE_LINGERING);
       regiond_lease_set_patience (lease, g_get_monotonic_time () + PATIENCE_US);
       if (!deserves_patience (self, lease, end))
-        cut (self, lease);
+        cut (self, lease, is_for_all (end) ? end : REGIOND_END_SUPERSEDED);
       look_soon (self);
     }
 
@@ -227,7 +248,7 @@ lose_patience (RegiondTenancy *self,
 {
   self->changed = TRUE;
   regiond_lease_set_patience (lease, 0);
-  cut (self, lease);
+  cut (self, lease, REGIOND_END_SUPERSEDED);
 }
 
 static void
@@ -294,6 +315,8 @@ on_look (gpointer data)
       self->interval = MIN (self->interval * 2, LAST_LOOK_MS);
       self->timer = g_timeout_add (self->interval, on_look, self);
     }
+  else if (self->timer == 0 && g_hash_table_size (self->ended) > 0)
+    self->timer = g_timeout_add_seconds (SLOW_LOOK_S, on_look, self);
   return G_SOURCE_REMOVE;
 }
 
@@ -386,7 +409,7 @@ regiond_tenancy_admits (RegiondTenancy *self,
   const char *name = regiond_client_get_name (client);
   RegiondLease *other;
 
-  if ((other = find_other (self->active, name, TRUE)) != NULL)
+  if (self->n_exclusive > 0 && (other = find_other (self->active, name, TRUE)) != NULL)
     return refuse (device, other, REGIOND_ERROR_BUSY, "has it exclusively; wait until it ends", error);
   if (exclusive && (other = find_other (self->active, name, FALSE)) != NULL)
     return refuse (device, other, REGIOND_ERROR_BUSY,
@@ -411,6 +434,7 @@ regiond_tenancy_add (RegiondTenancy *self,
     return FALSE;
 
   self->changed = TRUE;
+  self->n_exclusive += regiond_lease_is_exclusive (lease);
   g_hash_table_add (self->active, g_object_ref (lease));
   regiond_lease_export (lease);
   announce (self);
@@ -455,7 +479,7 @@ regiond_tenancy_is_draining (RegiondTenancy *self)
 const char *
 regiond_tenancy_get_exclusive (RegiondTenancy *self)
 {
-  RegiondLease *lease = find_other (self->active, "", TRUE);
+  RegiondLease *lease = self->n_exclusive > 0 ? find_other (self->active, "", TRUE) : NULL;
 
   return lease != NULL ? get_owner_name (lease) : "";
 }

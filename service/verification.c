@@ -4,6 +4,9 @@
 #include "error.h"
 #include "options.h"
 
+/* Who wants to wait longer calls again. */
+#define WAIT_MOST_MS (10 * 60 * 1000)
+
 struct _RegiondVerifications {
   GQueue waiting; /* Waiter */
 };
@@ -103,7 +106,7 @@ regiond_verifications_start (RegiondVerifications  *self,
     }
 
   waiter = g_new (Waiter, 1);
-  *waiter = (Waiter){ self, g_object_ref (device), invocation, g_timeout_add (timeout, on_timeout, waiter) };
+  *waiter = (Waiter){ self, g_object_ref (device), invocation, g_timeout_add (MIN (timeout, WAIT_MOST_MS), on_timeout, waiter) };
   g_queue_push_tail (&self->waiting, waiter);
 }
 

@@ -52,10 +52,11 @@ gboolean          regiond_backend_is_quick (RegiondBackend *self);
 
 /* Isolates the device and makes it fresh where it is not both already; takes
  * all its resources at once. Blocks. LimitExceeded, ResetFailed, Failed,
- * G_IO_ERROR_CANCELLED; then nothing is attached that was not before. */
+ * G_IO_ERROR_CANCELLED; what has been taken by then is let go by parking. */
 gboolean          regiond_backend_attach (RegiondBackend *self, GCancellable *cancellable, GError **error);
 
-/* An fd for one lease on an attached device. Blocks. */
+/* An fd for one lease on an attached device. Blocks. NULL without an error:
+ * what was attached has been spent meanwhile, attach again. */
 RegiondHold      *regiond_backend_open_region (RegiondBackend *self, RegiondRegion *region, RegiondAccess access,
                                                int *fd, GError **error);
 

@@ -161,7 +161,8 @@ is_quick (RegiondBackend *backend)
         missing += MIN (self->slots[i].region->size, QUICK_SIZE + 1);
     }
 
-  return missing <= QUICK_SIZE;
+  /* Where there is no room for it, a worker waits for some. */
+  return missing <= QUICK_SIZE && regiond_budget_has_room (self->budget, missing);
 }
 
 static gboolean
@@ -189,7 +190,9 @@ open_region (RegiondBackend *backend,
 {
   g_autoptr (RegiondMemfd) memfd = get_memfd (REGIOND_MEMORY_BACKEND (backend), region->index);
 
-  g_assert (memfd != NULL);
+  if (memfd == NULL)
+    return NULL;
+
   REGIOND_MEMORY_BACKEND (backend)->slots[region->index].lent = TRUE;
   return regiond_memfd_open (memfd, access, fd, error);
 }
@@ -247,14 +250,23 @@ reset (RegiondBackend *backend,
 }
 
 static void
+regiond_memory_backend_dispose (GObject *object)
+{
+  RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (object);
+
+  regiond_budget_undeclare (self->budget, self->declared);
+  self->declared = 0;
+
+  G_OBJECT_CLASS (regiond_memory_backend_parent_class)->dispose (object);
+}
+
+static void
 regiond_memory_backend_finalize (GObject *object)
 {
   RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (object);
 
   for (guint i = 0; i < self->regions->len; i++)
     g_clear_object (&self->slots[i].memfd);
-  if (self->declared > 0)
-    regiond_budget_undeclare (self->budget, self->declared);
   regiond_budget_unref (self->budget);
   regiond_watch_unref (self->watch);
 
@@ -272,6 +284,7 @@ regiond_memory_backend_class_init (RegiondMemoryBackendClass *klass)
   static const char *const reset_methods[] = { "fresh", NULL };
   RegiondBackendClass *backend_class = REGIOND_BACKEND_CLASS (klass);
 
+  G_OBJECT_CLASS (klass)->dispose = regiond_memory_backend_dispose;
   G_OBJECT_CLASS (klass)->finalize = regiond_memory_backend_finalize;
   backend_class->name = "memory";
   backend_class->isolation = "not-applicable";

@@ -8,8 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A new one that has no name: nobody else can join it, and the kernel need not
- * look whether there is one of that name (it looks at all that have a name). */
+/* A new one, always: with a name of one's own the kernel would first look
+ * through all that there are. Nobody else has leave to search it, so nobody
+ * can join it. */
 static long
 join_new_session_keyring (void)
 {
