@@ -165,6 +165,8 @@ fixture_serve (Fixture *self)
   if (self->person == NULL)
     self->person = fixture_connect (self);
   g_subprocess_launcher_set_child_setup (launcher, die_with_parent, NULL, NULL);
+  if (self->log != NULL)
+    g_subprocess_launcher_set_stderr_file_path (launcher, self->log);
   self->service = g_subprocess_launcher_spawn (launcher, &error, g_getenv ("REGIOND"), "--config", self->directory,
                                                NULL);
   g_assert_no_error (error);

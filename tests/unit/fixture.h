@@ -15,6 +15,7 @@ typedef struct {
   GPid             bus;
   FakePolkit      *polkit;  /* answers yes until told otherwise */
   GSubprocess     *service;
+  const char      *log;     /* a file for what regiond says, set before it serves; or NULL: as the test */
   GDBusConnection *person;  /* somebody on the bus, once regiond serves */
   GDBusConnection *library; /* the system bus of this process, where it is used */
 } Fixture;

@@ -178,6 +178,36 @@ test_ends_another (void)
   client_leave (own);
 }
 
+/* Kept for ever: whom the table has forgotten cannot be let go after it. */
+static RegiondClient *kept;
+
+static void
+test_vanished_but_kept (void)
+{
+  g_autoptr (Fixture) f = fixture_new ();
+  GDBusConnection *own = fixture_connect (f), *leaving = fixture_connect (f);
+  g_autofree char *name = g_strdup (g_dbus_connection_get_unique_name (leaving));
+  RegiondClients *clients = regiond_clients_new (own, on_vanished);
+  RegiondClient *again;
+
+  kept = regiond_clients_get (clients, name);
+  must_identify (kept);
+  client_leave (leaving);
+  wait_until (regiond_client_is_gone (kept));
+
+  /* It stays in the table, gone, and is not remembered anew. */
+  again = regiond_clients_get (clients, name);
+  g_assert_true (again == kept);
+  must_identify (again);
+  regiond_clients_free (clients);
+
+  /* Both references are still ours: the first to go is not the last. */
+  regiond_client_unref (again);
+  g_assert_cmpstr (regiond_client_get_name (kept), ==, name);
+  g_assert_true (regiond_client_is_gone (kept));
+  client_leave (own);
+}
+
 static guint rules;
 
 /* Counts the match rules that go out. */
@@ -233,6 +263,7 @@ add_tests (void)
   g_test_add_func ("/client/one-name-one-client", test_same);
   g_test_add_func ("/client/who-leaves-loses-every-lease", test_vanish);
   g_test_add_func ("/client/a-lease-that-another-ends-is-not-told", test_ends_another);
+  g_test_add_func ("/client/who-has-vanished-is-let-go-once", test_vanished_but_kept);
   g_test_add_func ("/client/a-thousand-clients-are-one-subscription", test_one_rule);
 }
 

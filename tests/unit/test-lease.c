@@ -177,6 +177,41 @@ test_grace (void)
 }
 
 static void
+revoke_for (Fixture    *f,
+            const char *lease,
+            const char *reason,
+            const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = ask_end (f->person, lease, reason, text, &error);
+
+  g_assert_no_error (error);
+}
+
+/* What is said of the revocation that ends it; and the words of one that does not, nowhere. */
+static void
+test_grace_reason (void)
+{
+  g_autoptr (Fixture) f = fixture_new ();
+  g_autofree char *lease = NULL, *path = g_build_filename (f->directory, "log", NULL), *text = NULL;
+  int fd;
+
+  f->log = path;
+  fixture_serve (f);
+  lease = client_must_open (f->person, SHM0, "bar2", "rwm", NULL, &fd);
+  revoke_for (f, lease, "some day", "{'grace': <uint32 3600000>}");
+  revoke_for (f, lease, "very soon", "{'grace': <uint32 1500>}");
+  revoke_for (f, lease, "at leisure", "{'grace': <uint32 3600000>}");
+  wait_until (client_count_leases (f->person, SHM0) == 0);
+  close (fd);
+  fixture_stop (f);
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_assert_nonnull (strstr (text, "revoked: very soon"));
+  g_assert_null (strstr (text, "revoked: some day"));
+  g_assert_null (strstr (text, "at leisure"));
+}
+
+static void
 test_grace_owner_leaves (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
@@ -250,6 +285,7 @@ add_tests (void)
   g_test_add_func ("/lease/its-signals-are-for-the-owner-alone", test_unicast);
   g_test_add_func ("/lease/revoked-at-once-it-has-ended-at-the-answer", test_revoke_at_once);
   g_test_add_func ("/lease/grace-is-shortened-never-lengthened", test_grace);
+  g_test_add_func ("/lease/the-reason-is-that-of-the-sooner-end", test_grace_reason);
   g_test_add_func ("/lease/who-leaves-in-grace-has-left", test_grace_owner_leaves);
   g_test_add_func ("/lease/a-refused-revocation-changes-nothing", test_revoke_refused);
   g_test_add_func ("/lease/its-number-is-never-used-again", test_numbers);

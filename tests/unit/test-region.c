@@ -96,6 +96,26 @@ test_set (void)
 }
 
 static void
+test_most (void)
+{
+  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  g_autoptr (GError) taken = NULL, refused = NULL;
+
+  for (int i = 0; i < 64; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("r%d", i);
+
+      add (regions, name, 4096);
+    }
+  g_assert_true (regiond_region_check_set (regions, &taken));
+  g_assert_no_error (taken);
+
+  add (regions, "r64", 4096);
+  g_assert_false (regiond_region_check_set (regions, &refused));
+  assert_error_says (refused, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "64", "65");
+}
+
+static void
 test_total (void)
 {
   g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
@@ -118,6 +138,7 @@ main (int   argc,
   g_test_add_func ("/region/a-newline-in-a-name-is-not-repeated", test_control);
   g_test_add_func ("/region/a-bad-size-is-named", test_bad_sizes);
   g_test_add_func ("/region/none-or-the-same-twice-is-no-device", test_set);
+  g_test_add_func ("/region/sixty-four-are-taken-and-no-more", test_most);
   g_test_add_func ("/region/a-sum-beyond-everything-does-not-wrap", test_total);
   return g_test_run ();
 }

@@ -7,6 +7,29 @@
 
 #include <string.h>
 
+/* Why leases have ended, one reason after the other. */
+static GPtrArray *reasons;
+
+static GLogWriterOutput
+collect_reasons (GLogLevelFlags   level,
+                 const GLogField *fields,
+                 gsize            n,
+                 gpointer         data)
+{
+  const char *event = NULL, *reason = NULL;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      if (g_str_equal (fields[i].key, "REGIOND_EVENT"))
+        event = fields[i].value;
+      else if (g_str_equal (fields[i].key, "REGIOND_REASON"))
+        reason = fields[i].value;
+    }
+  if (g_strcmp0 (event, "end") == 0)
+    g_ptr_array_add (reasons, g_strdup (reason));
+  return g_log_writer_default (level, fields, n, data);
+}
+
 /* A hold whose references the test itself takes and lets go. */
 #define TYPE_FAKE_HOLD (fake_hold_get_type ())
 G_DECLARE_FINAL_TYPE (FakeHold, fake_hold, FAKE, HOLD, RegiondHold)
@@ -16,6 +39,8 @@ struct _FakeHold {
   char            object; /* holds of the same letter share their fate */
   gboolean        gone;
   gboolean        cut;
+  guint           looks;     /* at whether it is gone */
+  gint64          last_look;
   RegiondHoldFunc func;
   gpointer        data;
 };
@@ -25,7 +50,11 @@ G_DEFINE_TYPE (FakeHold, fake_hold, REGIOND_TYPE_HOLD)
 static gboolean
 is_gone (RegiondHold *hold)
 {
-  return FAKE_HOLD (hold)->gone;
+  FakeHold *self = FAKE_HOLD (hold);
+
+  self->looks++;
+  self->last_look = g_get_monotonic_time ();
+  return self->gone;
 }
 
 static gboolean
@@ -364,6 +393,67 @@ test_closed (void)
   g_assert_false (regiond_lease_has_ended (neighbour.lease));
 }
 
+/* Several share an object, and one has another. */
+static void
+expect_all_end (RegiondEnd  end,
+                const char *reason)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  Tenant tenants[4] = { { NULL } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tenants); i++)
+    {
+      g_autofree char *name = g_strdup_printf (":9.%zu", i);
+
+      must_move_in (house, &tenants[i], name, i < 3 ? 'a' : 'b');
+    }
+  g_ptr_array_set_size (reasons, 0);
+  regiond_tenancy_end_all (house->tenancy, end);
+  g_assert_cmpuint (reasons->len, ==, G_N_ELEMENTS (tenants));
+  g_assert_cmpuint (house->emptied, ==, 1);
+
+  /* Nor does it become anybody's fault when the time for it is over. */
+  wait_until (!regiond_tenancy_is_draining (house->tenancy));
+  regiond_tenancy_look (house->tenancy);
+  g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, G_N_ELEMENTS (tenants));
+  for (gsize i = 0; i < G_N_ELEMENTS (tenants); i++)
+    {
+      g_assert_cmpstr (g_ptr_array_index (reasons, i), ==, reason);
+      g_assert_true (regiond_lease_has_ended (tenants[i].lease));
+      g_assert_true (tenants[i].hold->cut);
+      g_assert_false (regiond_lease_is_leaked (tenants[i].lease));
+      tenant_clear (&tenants[i]);
+    }
+}
+
+static void
+test_end_all (void)
+{
+  expect_all_end (REGIOND_END_REMOVED, "removed");
+  expect_all_end (REGIOND_END_SHUTDOWN, "shutdown");
+}
+
+static void
+test_slow_look (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) tenant = { NULL };
+  guint looks;
+
+  must_move_in (house, &tenant, ":9.1", 'a');
+  regiond_tenancy_end (house->tenancy, tenant.lease, REGIOND_END_RELEASED);
+
+  /* Until it is no longer looked at closely. */
+  wait_until (g_get_monotonic_time () - tenant.hold->last_look > 200 * 1000);
+  looks = tenant.hold->looks;
+  wait_until (tenant.hold->looks > looks);
+  g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, 1);
+
+  /* Again and again; and nobody gives a sign. */
+  tenant.hold->gone = TRUE;
+  wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
+}
+
 static void
 expect_admits (House      *house,
                const char *name,
@@ -470,6 +560,8 @@ add_tests (void)
   g_test_add_func ("/tenancy/nobody-gets-it-alone-beside-others", test_beside);
   g_test_add_func ("/tenancy/without-a-watch-nobody-moves-in", test_no_watch);
   g_test_add_func ("/tenancy/leases-are-listed-as-they-were-opened", test_order);
+  g_test_add_func ("/tenancy/what-ends-all-is-nobodys-fault", test_end_all);
+  g_test_add_func ("/tenancy/without-a-sign-it-is-looked-at-again", test_slow_look);
   g_test_add_func ("/tenancy/the-bus-may-go", test_end);
 }
 
@@ -477,5 +569,7 @@ int
 main (int   argc,
       char *argv[])
 {
+  reasons = g_ptr_array_new_with_free_func (g_free);
+  g_log_set_writer_func (collect_reasons, NULL, NULL);
   return fixture_main (argc, argv, add_tests);
 }

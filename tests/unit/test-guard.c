@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include "guard.h"
+
+#include <string.h>
+
+/* A guarded connection in this process, whose one object counts what reaches it. */
+#define OBJECT "/org/regiond1/counter"
+#define INTERFACE "org.regiond1.test.Counter"
+
+static const char interface_xml[] =
+    "<node><interface name='" INTERFACE "'><method name='Count'><arg type='s' direction='in'/></method></interface></node>";
+
+typedef struct {
+  Fixture         *fixture;
+  GDBusConnection *service;
+  GDBusConnection *client;
+  guint            object;
+  guint            counted;
+  int              errors; /* that have come to the client, on GDBus's thread */
+} Guarded;
+
+static void
+on_call (GDBusConnection       *connection,
+         const char            *sender,
+         const char            *path,
+         const char            *interface,
+         const char            *method,
+         GVariant              *parameters,
+         GDBusMethodInvocation *invocation,
+         gpointer               data)
+{
+  ((Guarded *) data)->counted++;
+  g_dbus_method_invocation_return_value (invocation, NULL);
+}
+
+static const GDBusInterfaceVTable vtable = { .method_call = on_call };
+
+static GDBusMessage *
+count_errors (GDBusConnection *connection,
+              GDBusMessage    *message,
+              gboolean         incoming,
+              gpointer         data)
+{
+  if (incoming && g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_ERROR)
+    g_atomic_int_inc (&((Guarded *) data)->errors);
+  return message;
+}
+
+static void
+guarded_init (Guarded *self)
+{
+  g_autoptr (GDBusNodeInfo) node = g_dbus_node_info_new_for_xml (interface_xml, NULL);
+  g_autoptr (GError) error = NULL;
+
+  *self = (Guarded){ .fixture = fixture_new () };
+  self->service = fixture_connect (self->fixture);
+  self->client = fixture_connect (self->fixture);
+  regiond_guard_against_long_calls (self->service);
+  self->object = g_dbus_connection_register_object (self->service, OBJECT, node->interfaces[0], &vtable, self, NULL,
+                                                    &error);
+  g_assert_no_error (error);
+  g_dbus_connection_add_filter (self->client, count_errors, self, NULL);
+}
+
+static void
+guarded_clear (Guarded *self)
+{
+  g_dbus_connection_unregister_object (self->service, self->object);
+  client_leave (self->client);
+  client_leave (self->service);
+  fixture_free (self->fixture);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Guarded, guarded_clear)
+
+static GDBusMessage *
+make_call (Guarded    *self,
+           const char *path,
+           gsize       length)
+{
+  GDBusMessage *message = g_dbus_message_new_method_call (g_dbus_connection_get_unique_name (self->service), path,
+                                                          INTERFACE, "Count");
+
+  g_dbus_message_set_body (message, g_variant_new ("(@s)", g_variant_new_take_string (g_strnfill (length, 'x'))));
+  return message;
+}
+
+typedef struct {
+  gboolean      done;
+  GDBusMessage *reply;
+} Answer;
+
+static void
+on_answer (GObject      *source,
+           GAsyncResult *result,
+           gpointer      data)
+{
+  Answer *answer = data;
+  g_autoptr (GError) error = NULL;
+
+  answer->reply = g_dbus_connection_send_message_with_reply_finish (G_DBUS_CONNECTION (source), result, &error);
+  g_assert_no_error (error);
+  answer->done = TRUE;
+}
+
+/* The error of the call's answer, or NULL. */
+static GError *
+call (Guarded    *self,
+      const char *path,
+      gsize       length)
+{
+  g_autoptr (GDBusMessage) message = make_call (self, path, length);
+  Answer answer = { FALSE, NULL };
+  GError *error = NULL;
+
+  g_dbus_connection_send_message_with_reply (self->client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, G_MAXINT, NULL,
+                                             NULL, on_answer, &answer);
+  wait_until (answer.done);
+  g_dbus_message_to_gerror (answer.reply, &error);
+  g_object_unref (answer.reply);
+  return error;
+}
+
+static char *
+make_path (gsize length)
+{
+  char *path = g_strnfill (length, 'p');
+
+  path[0] = '/';
+  return path;
+}
+
+static void
+test_ordinary (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GError) error = NULL;
+
+  guarded_init (&guarded);
+  error = call (&guarded, OBJECT, 1000);
+  g_assert_no_error (error);
+  g_assert_cmpuint (guarded.counted, ==, 1);
+}
+
+static void
+test_long_path (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autofree char *endless = make_path (2000), *longest = make_path (1024);
+  g_autoptr (GError) refused = NULL, unknown = NULL, error = NULL;
+
+  guarded_init (&guarded);
+  refused = call (&guarded, endless, 1);
+  assert_error_says (refused, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED, "too long", "1024");
+  g_assert_null (strstr (refused->message, "ppp"));
+
+  /* As long as may be: nobody's fault but that there is nothing. */
+  unknown = call (&guarded, longest, 1);
+  g_assert_error (unknown, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
+  error = call (&guarded, OBJECT, 1);
+  g_assert_no_error (error);
+}
+
+static void
+test_long_arguments (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GError) refused = NULL, error = NULL;
+
+  guarded_init (&guarded);
+  refused = call (&guarded, OBJECT, 100 * 1024);
+  assert_error_says (refused, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED, "too long", "65536");
+  g_assert_cmpuint (guarded.counted, ==, 0);
+  error = call (&guarded, OBJECT, 60 * 1024);
+  g_assert_no_error (error);
+  g_assert_cmpuint (guarded.counted, ==, 1);
+}
+
+static void
+test_no_reply (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GDBusMessage) message = NULL;
+  g_autoptr (GError) error = NULL;
+
+  guarded_init (&guarded);
+  message = make_call (&guarded, OBJECT, 100 * 1024);
+  g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+  g_assert_true (g_dbus_connection_send_message (guarded.client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+
+  /* Messages keep their order: an error would have come before this answer. */
+  error = call (&guarded, OBJECT, 1);
+  g_assert_no_error (error);
+  g_assert_cmpuint (guarded.counted, ==, 1);
+  g_assert_cmpint (g_atomic_int_get (&guarded.errors), ==, 0);
+}
+
+static void
+test_served (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autofree char *endless = make_path (2000), *text = g_strnfill (100 * 1024, 'x');
+  g_autoptr (GError) path = NULL, arguments = NULL;
+
+  g_assert_null (client_call (f->person, endless, "Device", "Verify", NULL, &path));
+  g_assert_error (path, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED);
+  g_assert_null (client_call (f->person, SHM0, "Device", "Verify", g_variant_new ("(s)", text), &arguments));
+  g_assert_error (arguments, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED);
+  g_assert_true (client_sees_state (f->person, SHM0, "Device", "parked"));
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/guard/an-ordinary-call-is-answered", test_ordinary);
+  g_test_add_func ("/guard/a-long-path-is-turned-away-unrepeated", test_long_path);
+  g_test_add_func ("/guard/long-arguments-reach-nobody", test_long_arguments);
+  g_test_add_func ("/guard/who-wants-no-answer-gets-none", test_no_reply);
+  g_test_add_func ("/guard/the-service-is-guarded", test_served);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  return fixture_main (argc, argv, add_tests);
+}
