@@ -152,6 +152,7 @@ test_wait (void)
   g_thread_join (thread);
   g_assert_no_error (taker.error);
   g_assert_true (taker.taken);
+  g_assert_cmpint (taker.waited, <, 250 * 1000);
   g_assert_cmpuint (regiond_budget_get_held (budget), ==, 8192);
 }
 
