@@ -15,7 +15,7 @@ struct _RegiondClients {
 
 struct _RegiondClient {
   gatomicrefcount references;
-  RegiondClients *clients;
+  RegiondClients *clients; /* NULL when they have been freed */
   char           *name;
   gboolean        known;
   guint32         uid;
@@ -37,7 +37,8 @@ regiond_client_unref (RegiondClient *self)
   if (!g_atomic_ref_count_dec (&self->references))
     return;
 
-  g_hash_table_remove (self->clients->table, self->name);
+  if (self->clients != NULL)
+    g_hash_table_remove (self->clients->table, self->name);
   g_hash_table_unref (self->leases);
   g_object_unref (self->gone);
   g_free (self->name);
@@ -108,6 +109,8 @@ regiond_clients_free (RegiondClients *self)
   for (GList *l = remembered; l != NULL; l = l->next)
     {
       RegiondClient *client = l->data;
+
+      client->clients = NULL;
 
       /* Who has vanished has been forgotten then. */
       if (client->known && !regiond_client_is_gone (client))
