@@ -178,9 +178,6 @@ test_ends_another (void)
   client_leave (own);
 }
 
-/* Kept for ever: whom the table has forgotten cannot be let go after it. */
-static RegiondClient *kept;
-
 static void
 test_vanished_but_kept (void)
 {
@@ -188,7 +185,7 @@ test_vanished_but_kept (void)
   GDBusConnection *own = fixture_connect (f), *leaving = fixture_connect (f);
   g_autofree char *name = g_strdup (g_dbus_connection_get_unique_name (leaving));
   RegiondClients *clients = regiond_clients_new (own, on_vanished);
-  RegiondClient *again;
+  RegiondClient *kept, *again;
 
   kept = regiond_clients_get (clients, name);
   must_identify (kept);
@@ -205,6 +202,7 @@ test_vanished_but_kept (void)
   regiond_client_unref (again);
   g_assert_cmpstr (regiond_client_get_name (kept), ==, name);
   g_assert_true (regiond_client_is_gone (kept));
+  regiond_client_unref (kept);
   client_leave (own);
 }
 
