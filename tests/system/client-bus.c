@@ -104,6 +104,18 @@ run_call (Command *command)
   g_variant_unref (arguments);
 }
 
+/* call-far LENGTH: to an object whose path has so many letters, for which a command has no room */
+static void
+run_call_far (Command *command)
+{
+  g_autofree char *name = g_strnfill (command_number (command, 0) - 1, 'a');
+  g_autofree char *path = g_strconcat ("/", name, NULL);
+
+  g_dbus_connection_call_with_unix_fd_list (connection, "org.regiond1", path, "org.regiond1.Device", "Reset",
+                                            g_variant_new ("(a{sv})", NULL), NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT,
+                                            NULL, NULL, on_reply, g_strdup (command->words[0]));
+}
+
 /* Everything so far, one string. */
 static void
 run_signals (Command *command)
@@ -130,6 +142,8 @@ client_bus_run (Command *command)
 
   if (g_str_equal (name, "call"))
     run_call (command);
+  else if (g_str_equal (name, "call-far"))
+    run_call_far (command);
   else if (g_str_equal (name, "signals"))
     run_signals (command);
   else if (g_str_equal (name, "drop"))
