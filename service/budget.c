@@ -67,7 +67,7 @@ add (RegiondBudget *self,
   if (!fits (self, *sum, bytes))
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
-                   "%s bytes of memory asked for, and %s of MaxMemory=%s %s already; "
+                   "%s of memory asked for, and %s of MaxMemory=%s %s already; "
                    "ask for less, release or remove something, or raise MaxMemory in regiond.conf",
                    asked, taken, most, verb);
       return FALSE;
