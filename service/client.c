@@ -14,7 +14,7 @@ struct _RegiondClients {
 };
 
 struct _RegiondClient {
-  gatomicrefcount references;
+  grefcount       references;
   RegiondClients *clients; /* NULL when they have been freed */
   char           *name;
   gboolean        known;
@@ -27,14 +27,14 @@ struct _RegiondClient {
 RegiondClient *
 regiond_client_ref (RegiondClient *self)
 {
-  g_atomic_ref_count_inc (&self->references);
+  g_ref_count_inc (&self->references);
   return self;
 }
 
 void
 regiond_client_unref (RegiondClient *self)
 {
-  if (!g_atomic_ref_count_dec (&self->references))
+  if (!g_ref_count_dec (&self->references))
     return;
 
   if (self->clients != NULL)
@@ -130,7 +130,7 @@ regiond_clients_get (RegiondClients *self,
     return regiond_client_ref (client);
 
   client = g_new0 (RegiondClient, 1);
-  g_atomic_ref_count_init (&client->references);
+  g_ref_count_init (&client->references);
   client->clients = self;
   client->name = g_strdup (name);
   client->uid = G_MAXUINT32;

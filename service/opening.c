@@ -23,7 +23,7 @@ typedef struct {
   gboolean               exclusive;
   gboolean               interactive;
   char                  *label;
-  GError                *error;       /* the first thing in the way */
+  GError                *error; /* the first thing in the way */
   RegiondHold           *hold;
   int                    fd;
 } Opening;

@@ -129,8 +129,8 @@ static const RegiondTurn turn = { begin, work, done };
 
 static void
 on_permitted (GObject      *source,
-               GAsyncResult *result,
-               gpointer      data)
+              GAsyncResult *result,
+              gpointer      data)
 {
   Reset *self = data;
   GError *error = g_steal_pointer (&self->error);
