@@ -34,13 +34,31 @@ regiond_error_return (GDBusMethodInvocation *invocation,
   return TRUE;
 }
 
+/* What an administrator can do where it is not plain from the error, or "". */
+static const char *
+get_advice (int errsv)
+{
+  switch (errsv)
+    {
+    case EMFILE:
+      return "; regiond has as many as it may, release something or raise LimitNOFILE= of its unit";
+    case ENFILE:
+      return "; the whole machine has as many as it may, raise fs.file-max";
+    case EFBIG:
+      return "; LimitFSIZE= of regiond's unit is below the region's size";
+    default:
+      return "";
+    }
+}
+
 void
 regiond_error_set_errno (GError    **error,
                          int         errsv,
                          const char *what)
 {
-  gboolean limit = errsv == ENOMEM || errsv == ENOSPC || errsv == EMFILE || errsv == ENFILE || errsv == EDQUOT;
+  gboolean limit = errsv == ENOMEM || errsv == ENOSPC || errsv == EMFILE || errsv == ENFILE || errsv == EDQUOT ||
+                   errsv == EFBIG;
 
   g_set_error (error, REGIOND_ERROR, limit ? REGIOND_ERROR_LIMIT_EXCEEDED : REGIOND_ERROR_FAILED,
-               "%s: %s", what, g_strerror (errsv));
+               "%s: %s%s", what, g_strerror (errsv), get_advice (errsv));
 }

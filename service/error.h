@@ -29,7 +29,8 @@ gboolean regiond_error_return (GDBusMethodInvocation *invocation,
                                GError                *error);
 
 /* Sets LimitExceeded for an errno that means "no more of it" (ENOMEM, ENOSPC,
- * EMFILE, ENFILE, EDQUOT), else Failed. @what says what was being done. */
+ * EMFILE, ENFILE, EDQUOT, EFBIG), else Failed. @what says what was being done;
+ * what an administrator can do is added where it is known. */
 void regiond_error_set_errno (GError    **error,
                               int         errsv,
                               const char *what);

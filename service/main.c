@@ -215,6 +215,8 @@ main (int   argc,
    * regiond's file lease, and the kernel says so by SIGIO, which would kill. */
   signal (SIGIO, SIG_IGN);
   signal (SIGPIPE, SIG_IGN);
+  /* A region above the unit's LimitFSIZE= is refused, no reason to die. */
+  signal (SIGXFSZ, SIG_IGN);
   raise_file_limit ();
 
   if ((settings = load_settings (arguments.config, &error)) == NULL)

@@ -241,16 +241,14 @@ static gboolean
 grant (Opening *self,
        GError **error)
 {
-  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (RegiondLease) lease = NULL;
-  int index;
 
   if (!check_again (self, error))
     return FALSE;
-  if ((index = g_unix_fd_list_append (fds, self->fd, error)) < 0)
-    return FALSE;
 
-  close (self->fd);
+  /* Taken as it is: a copy could fail for want of an fd. */
+  fds = g_unix_fd_list_new_from_array (&self->fd, 1);
   self->fd = -1;
   /* On the bus before the answer: the bus library looks for the object of the
    * owner's next call when that arrives, on a thread of its own. */
@@ -258,7 +256,7 @@ grant (Opening *self,
     return FALSE;
 
   regiond_dbus_device_complete_open_region (REGIOND_DBUS_DEVICE (self->device), self->invocation, fds,
-                                            g_variant_new_handle (index), regiond_lease_get_path (lease));
+                                            g_variant_new_handle (0), regiond_lease_get_path (lease));
   log_event (self, "grant", regiond_lease_get_path (lease), NULL);
   return TRUE;
 }

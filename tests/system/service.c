@@ -80,13 +80,32 @@ has_name (gpointer data)
   return owned;
 }
 
+static Process *
+wait_for_name (GDBusConnection *root,
+               Process *regiond)
+{
+  Start start = { root, regiond };
+
+  wait_until (has_name, &start, 10000, "regiond");
+  return regiond;
+}
+
 Process *
 service_start (GDBusConnection *root)
 {
-  Start start = { root, service_spawn (NULL) };
+  return wait_for_name (root, service_spawn (NULL));
+}
 
-  wait_until (has_name, &start, 10000, "regiond");
-  return start.regiond;
+Process *
+service_start_starved (GDBusConnection *root,
+                       const char *what)
+{
+  g_autofree char *program = sandbox_installed ("usr/libexec/regiond");
+  const char *const argv[] = { g_getenv ("REGIOND_TEST_STARVE"), what, program,
+                               "--config",                       SERVICE_CONFIG, "--verbose", NULL };
+
+  g_assert_nonnull (argv[0]);
+  return wait_for_name (root, process_spawn (argv, NULL, NULL, LOG));
 }
 
 char *

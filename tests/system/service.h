@@ -22,6 +22,10 @@ Process *service_spawn (const char *more);
 /* The same, and waits until it has its name. */
 Process *service_start (GDBusConnection *root);
 
+/* A regiond to which the kernel refuses WHAT: starve.c says what there is. */
+Process *service_start_starved (GDBusConnection *root,
+                                const char *what);
+
 /* What every regiond of this test has written to stderr. */
 char *service_read_log (void);
 void service_forget_log (void);
