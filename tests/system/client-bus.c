@@ -37,6 +37,12 @@ client_bus_connect (void)
                                       G_DBUS_SIGNAL_FLAGS_NONE, on_signal, NULL, NULL);
 }
 
+GDBusConnection *
+client_bus_get (void)
+{
+  return connection;
+}
+
 /* The descriptors of the reply follow as numbers. */
 static void
 answer_reply (const char *serial,

@@ -46,5 +46,8 @@ gboolean client_bus_run (Command *command);
 gboolean client_memory_run (Command *command);
 gboolean client_file_run (Command *command);
 gboolean client_pins_run (Command *command);
+gboolean client_churn_run (Command *command);
 
 void client_bus_connect (void);
+/* The connection that is in use. */
+GDBusConnection *client_bus_get (void);
