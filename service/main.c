@@ -85,17 +85,19 @@ load_settings (const char *config,
   return regiond_settings_load (config != NULL ? given : standard, error);
 }
 
-/* Every object has an fd, and a lease in flight one more. */
-static void
+/* Every object has an fd, and a lease in flight one more. Returns how many
+ * there may be. */
+static guint64
 raise_file_limit (void)
 {
   struct rlimit limit;
 
-  if (getrlimit (RLIMIT_NOFILE, &limit) == 0)
-    {
-      limit.rlim_cur = limit.rlim_max;
-      setrlimit (RLIMIT_NOFILE, &limit);
-    }
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0)
+    return 0;
+
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit (RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 static void
@@ -194,6 +196,7 @@ main (int   argc,
   g_autoptr (GDBusConnection) connection = NULL;
   g_autoptr (GError) error = NULL;
   RegiondSettings *settings;
+  guint64 files;
 
   setlocale (LC_ALL, "");
   if (!parse_arguments (&arguments, &argc, &argv, &error))
@@ -217,13 +220,14 @@ main (int   argc,
   signal (SIGPIPE, SIG_IGN);
   /* A region above the unit's LimitFSIZE= is refused, no reason to die. */
   signal (SIGXFSZ, SIG_IGN);
-  raise_file_limit ();
+  files = raise_file_limit ();
 
   if ((settings = load_settings (arguments.config, &error)) == NULL)
     {
       g_printerr ("regiond: %s\n", error->message);
       return EXIT_CONFIG;
     }
+  regiond_settings_warn (settings, files);
   if ((connection = connect_bus (arguments.address, &error)) == NULL)
     {
       g_printerr ("regiond: no bus: %s\n", error->message);

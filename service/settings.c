@@ -10,7 +10,31 @@
 #define SUFFIX ".conf"
 #define REGION_PREFIX "Region "
 
-static const char *const daemon_keys[] = { "MaxMemory", "AuthorizationTimeout", NULL };
+/* Memory objects, FUSE connections and their like come to some. */
+#define OTHER_FILES 64
+
+/* The bus lets a client wait for 128 answers at once; see guard.h. */
+#define MOST_WAITING 96
+#define MOST_COUNTED 1000000
+
+static const struct {
+  const char *key;
+  gsize       offset; /* of a guint in RegiondSettings */
+  guint       standard;
+  guint       most;
+} counts[] = {
+  { "MaxLeases", G_STRUCT_OFFSET (RegiondSettings, max_leases), 4096, MOST_COUNTED },
+  { "MaxLeasesPerUser", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_user), 1024, MOST_COUNTED },
+  { "MaxLeasesPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_connection), 256, MOST_COUNTED },
+  { "MaxAuthorizationsPerUser", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_user), 1024, MOST_COUNTED },
+  { "MaxAuthorizationsPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_connection), 64,
+    MOST_WAITING },
+};
+
+static const char *const daemon_keys[] = {
+  "AuthorizationTimeout",   "MaxAuthorizationsPerConnection", "MaxAuthorizationsPerUser", "MaxLeases",
+  "MaxLeasesPerConnection", "MaxLeasesPerUser",               "MaxMemory",                "MaxMemoryPerUser", NULL,
+};
 static const char *const device_keys[] = { "Backend", "Description", "Persist", "Linger", NULL };
 static const char *const region_keys[] = { "Size", NULL };
 
@@ -34,6 +58,22 @@ regiond_device_settings_free (RegiondDeviceSettings *self)
 }
 
 void
+regiond_settings_warn (const RegiondSettings *self,
+                       guint64                files)
+{
+  /* A lease's fd, and the rest of the service. */
+  guint64 needed = (guint64) self->max_leases + OTHER_FILES;
+
+  if (self->max_leases > REGIOND_BUS_FDS)
+    g_warning ("MaxLeases=%u is more than the %u descriptors that the bus takes from regiond before it stops reading: "
+               "clients that never read could stop everybody; lower it, or raise max_incoming_unix_fds of the bus",
+               self->max_leases, REGIOND_BUS_FDS);
+  if (needed > files)
+    g_warning ("MaxLeases=%u may need %" G_GUINT64_FORMAT " open files, and regiond may have %" G_GUINT64_FORMAT
+               "; raise LimitNOFILE= of its unit, or lower MaxLeases", self->max_leases, needed, files);
+}
+
+void
 regiond_settings_free (RegiondSettings *self)
 {
   g_ptr_array_unref (self->devices);
@@ -47,7 +87,7 @@ get_machine_memory (void)
 }
 
 static gboolean
-parse_max_memory (const char *text,
+parse_memory (const char *text,
                   guint64    *bytes)
 {
   g_autofree char *number = NULL;
@@ -85,13 +125,53 @@ parse_timeouts (RegiondSettings *self,
 }
 
 static gboolean
+read_memory (RegiondKeyFile *file,
+             const char     *key,
+             guint64        *bytes,
+             GError        **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!regiond_key_file_get_string (file, "Daemon", key, &text, error))
+    return FALSE;
+  if (text == NULL || (parse_memory (text, bytes) && *bytes > 0))
+    return TRUE;
+
+  return regiond_key_file_refuse (file, "Daemon", key, text,
+                                  "a size (4096, 4K, 4M, 4G) or a percentage of the machine's memory (25%)", error);
+}
+
+static gboolean
+read_count (RegiondSettings *self,
+            RegiondKeyFile  *file,
+            guint            index,
+            GError         **error)
+{
+  g_autofree char *text = NULL, *wanted = NULL;
+  guint64 value;
+
+  if (!regiond_key_file_get_string (file, "Daemon", counts[index].key, &text, error))
+    return FALSE;
+  if (text == NULL)
+    return TRUE;
+  if (!g_ascii_string_to_unsigned (text, 10, 1, counts[index].most, &value, NULL))
+    {
+      wanted = g_strdup_printf ("a number from 1 to %u", counts[index].most);
+      return regiond_key_file_refuse (file, "Daemon", counts[index].key, text, wanted, error);
+    }
+
+  G_STRUCT_MEMBER (guint, self, counts[index].offset) = value;
+  return TRUE;
+}
+
+static gboolean
 load_daemon (RegiondSettings *self,
              const char      *path,
              GError         **error)
 {
   g_autoptr (RegiondKeyFile) file = regiond_key_file_load (path, error);
   g_auto (GStrv) groups = NULL;
-  g_autofree char *memory = NULL, *timeouts = NULL;
+  g_autofree char *timeouts = NULL;
 
   if (file == NULL)
     return FALSE;
@@ -104,15 +184,18 @@ load_daemon (RegiondSettings *self,
     }
 
   if (!regiond_key_file_check_keys (file, "Daemon", daemon_keys, error) ||
-      !regiond_key_file_get_string (file, "Daemon", "MaxMemory", &memory, error) ||
+      !read_memory (file, "MaxMemory", &self->max_memory, error) ||
+      !read_memory (file, "MaxMemoryPerUser", &self->max_memory_per_user, error) ||
       !regiond_key_file_get_string (file, "Daemon", "AuthorizationTimeout", &timeouts, error))
     return FALSE;
-  if (memory != NULL && !parse_max_memory (memory, &self->max_memory))
-    return regiond_key_file_refuse (file, "Daemon", "MaxMemory", memory,
-                                    "a size (4096, 4K, 4M, 4G) or a percentage of the machine's memory (25%)", error);
   if (timeouts != NULL && !parse_timeouts (self, timeouts))
     return regiond_key_file_refuse (file, "Daemon", "AuthorizationTimeout", timeouts,
                                     "one or two durations (25s;5min: without a prompt, with one)", error);
+  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
+    {
+      if (!read_count (self, file, i, error))
+        return FALSE;
+    }
   return TRUE;
 }
 
@@ -268,6 +351,8 @@ regiond_settings_load (const char *const *directories,
   self->max_memory = get_machine_memory () / 4;
   self->timeout = 25 * 1000;
   self->prompt_timeout = 5 * 60 * 1000;
+  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
+    G_STRUCT_MEMBER (guint, self, counts[i].offset) = counts[i].standard;
   self->devices = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_device_settings_free);
 
   for (const char *const *directory = directories; *directory != NULL; directory++)
@@ -281,6 +366,8 @@ regiond_settings_load (const char *const *directories,
       break;
     }
 
+  if (self->max_memory_per_user == 0)
+    self->max_memory_per_user = self->max_memory / 2;
   load_devices (self, directories);
   g_debug ("MaxMemory is %" G_GUINT64_FORMAT ", AuthorizationTimeout %u ms and %u ms, %u devices", self->max_memory,
            self->timeout, self->prompt_timeout, self->devices->len);

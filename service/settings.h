@@ -18,7 +18,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDeviceSettings, regiond_device_settings_fr
 
 /* regiond.conf and devices.d; docs/regiond.conf.5 says what stands in them. */
 typedef struct {
-  guint64    max_memory;     /* bytes */
+  guint64    max_memory; /* bytes */
+  guint64    max_memory_per_user;
+  guint      max_leases;
+  guint      max_leases_per_user;
+  guint      max_leases_per_connection;
+  guint      max_authorizations_per_user;
+  guint      max_authorizations_per_connection;
   guint      timeout;        /* ms */
   guint      prompt_timeout; /* ms */
   GPtrArray *devices;        /* RegiondDeviceSettings, by id */
@@ -31,3 +37,11 @@ typedef struct {
 RegiondSettings *regiond_settings_load (const char *const *directories, GError **error);
 void             regiond_settings_free (RegiondSettings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondSettings, regiond_settings_free)
+
+/* What data/dbus/org.regiond1.conf lets be under way from regiond to its
+ * clients at once (max_incoming_unix_fds); the bus does not tell what it has. */
+#define REGIOND_BUS_FDS 8192
+
+/* Says in the log where more is allowed than the bus, or a limit of @files for
+ * the process, can bear. */
+void             regiond_settings_warn (const RegiondSettings *self, guint64 files);

@@ -122,6 +122,51 @@ test_percent (void)
 }
 
 static void
+test_limits (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RegiondSettings) usual = load (NULL), settings = NULL, half = NULL;
+
+  g_assert_cmpuint (usual->max_leases, ==, 4096);
+  g_assert_cmpuint (usual->max_leases_per_user, ==, 1024);
+  g_assert_cmpuint (usual->max_leases_per_connection, ==, 256);
+  g_assert_cmpuint (usual->max_authorizations_per_user, ==, 1024);
+  g_assert_cmpuint (usual->max_authorizations_per_connection, ==, 64);
+  g_assert_cmpuint (usual->max_memory_per_user, ==, usual->max_memory / 2);
+
+  put (etc, "regiond.conf", "[Daemon]\nMaxLeases=5\nMaxLeasesPerUser=4\nMaxLeasesPerConnection=3\n"
+                            "MaxAuthorizationsPerUser=2\nMaxAuthorizationsPerConnection=1\nMaxMemoryPerUser=8K\n");
+  settings = load (&error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (settings->max_leases, ==, 5);
+  g_assert_cmpuint (settings->max_leases_per_user, ==, 4);
+  g_assert_cmpuint (settings->max_leases_per_connection, ==, 3);
+  g_assert_cmpuint (settings->max_authorizations_per_user, ==, 2);
+  g_assert_cmpuint (settings->max_authorizations_per_connection, ==, 1);
+  g_assert_cmpuint (settings->max_memory_per_user, ==, 8192);
+
+  put (etc, "regiond.conf", "[Daemon]\nMaxMemory=4M\n");
+  half = load (NULL);
+  g_assert_cmpuint (half->max_memory_per_user, ==, 2 << 20);
+}
+
+static void
+test_warnings (void)
+{
+  g_autoptr (RegiondSettings) settings = load (NULL);
+
+  regiond_settings_warn (settings, 1 << 20);
+  g_test_expect_message (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "*MaxLeases=4096*LimitNOFILE*");
+  regiond_settings_warn (settings, 1024);
+  g_test_assert_expected_messages ();
+
+  settings->max_leases = 8193;
+  g_test_expect_message (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "*MaxLeases=8193*max_incoming_unix_fds*");
+  regiond_settings_warn (settings, 1 << 20);
+  g_test_assert_expected_messages ();
+}
+
+static void
 test_bad_daemon (void)
 {
   static const struct {
@@ -137,7 +182,17 @@ test_bad_daemon (void)
     { "[Daemon]\nAuthorizationTimeout=1s;2s;3s\n", "AuthorizationTimeout" },
     { "[Daemon]\nAuthorizationTimeout=1s;0\n", "AuthorizationTimeout" },
     { "[Daemon]\nMaxMemory=1M\nMaxMemory=2M\n", "MaxMemory" },
-    { "[Daemon]\nMaxLeases=3\n", "MaxLeases" },
+    { "[Daemon]\nMaxLeasing=3\n", "MaxLeasing" },
+    { "[Daemon]\nMaxLeases=0\n", "[Daemon] MaxLeases=0" },
+    { "[Daemon]\nMaxLeases=-1\n", "MaxLeases=-1" },
+    { "[Daemon]\nMaxLeases=many\n", "MaxLeases=many" },
+    { "[Daemon]\nMaxLeases=9999999999\n", "MaxLeases" },
+    { "[Daemon]\nMaxLeasesPerUser=0\n", "MaxLeasesPerUser=0" },
+    { "[Daemon]\nMaxLeasesPerConnection=\n", "MaxLeasesPerConnection" },
+    { "[Daemon]\nMaxAuthorizationsPerUser=0\n", "MaxAuthorizationsPerUser=0" },
+    { "[Daemon]\nMaxAuthorizationsPerConnection=97\n", "from 1 to 96" },
+    { "[Daemon]\nMaxMemoryPerUser=0\n", "MaxMemoryPerUser=0" },
+    { "[Daemon]\nMaxMemoryPerUser=half\n", "MaxMemoryPerUser=half" },
     { "[Daemons]\nMaxMemory=1M\n", "[Daemons]" },
     { "[Daemon]\n\377\n", "UTF-8" },
     { "MaxMemory=1M\n", "" },
@@ -277,6 +332,8 @@ main (int   argc,
   g_test_add_func ("/settings/a-directory-that-is-not-there-is-passed-over", test_nowhere);
   g_test_add_func ("/settings/memory-and-timeouts-are-read", test_daemon);
   g_test_add_func ("/settings/a-percentage-is-of-the-machine", test_percent);
+  g_test_add_func ("/settings/limits-have-a-key-each", test_limits);
+  g_test_add_func ("/settings/a-limit-that-cannot-be-kept-is-said-at-the-start", test_warnings);
   g_test_add_func ("/settings/a-mistake-in-regiond.conf-is-an-error", test_bad_daemon);
   g_test_add_func ("/settings/devices-come-sorted", test_devices);
   g_test_add_func ("/settings/the-administrators-file-masks-the-vendors", test_mask);
