@@ -151,8 +151,8 @@ figures_tell (Figures *figures,
                   figures->watches, figures->mounts, figures->threads, figures->keys, figures->memory);
 }
 
-static gboolean
-has_sanitizer (void)
+gboolean
+figures_have_sanitizer (void)
 {
 #ifdef __SANITIZE_ADDRESS__
   return TRUE;
@@ -173,6 +173,6 @@ figures_compare (Figures *before,
   g_assert_cmpuint (after->mounts, <=, before->mounts);
   /* Others' keys come and go meanwhile; were one left by each lease, it would be the whole count. */
   g_assert_cmpuint (after->keys, <, before->keys + count / 2);
-  if (!has_sanitizer ())
+  if (!figures_have_sanitizer ())
     g_assert_cmpuint (after->memory, <=, before->memory + MAX (least, count / 1024 * BYTES_EACH));
 }

@@ -23,10 +23,13 @@ void figures_free (Figures *figures);
 void figures_tell (Figures *figures,
                    const char *when);
 
+/* Whether a sanitizer keeps what is freed, and slows everything down. */
+gboolean figures_have_sanitizer (void);
+
 /*
  * AFTER has no more of anything than BEFORE, for COUNT leases between them. Of
- * memory it may have LEAST KiB more, or 20 bytes a lease if that is more; where
- * a sanitizer keeps what is freed, memory is left to its own leak check.
+ * memory it may have LEAST KiB more, or 20 bytes a lease if that is more; with
+ * a sanitizer, memory is left to its own leak check.
  */
 void figures_compare (Figures *before,
                       Figures *after,
