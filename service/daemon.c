@@ -7,6 +7,7 @@
 #include "error.h"
 #include "lease.h"
 #include "manager.h"
+#include "mechanisms/proxy.h"
 #include "text.h"
 
 #include <time.h>
@@ -59,6 +60,17 @@ export_manager (RegiondDaemon *self)
     g_error ("%s", error->message);
 }
 
+static RegiondServer *
+make_server (void)
+{
+  RegiondServer *server = regiond_proxy_server_new ();
+  g_autoptr (GError) error = NULL;
+
+  if (!regiond_server_is_available (server, &error))
+    g_warning ("Access without 'm' cannot be had, for want of FUSE: %s", error->message);
+  return server;
+}
+
 RegiondDaemon *
 regiond_daemon_new (GDBusConnection *connection,
                     RegiondSettings *settings,
@@ -74,6 +86,7 @@ regiond_daemon_new (GDBusConnection *connection,
   self->authority = regiond_authority_new (settings->timeout, settings->prompt_timeout);
   self->clients = regiond_clients_new (connection, on_vanished);
   self->objects = g_dbus_object_manager_server_new (REGIOND_PATH);
+  self->server = make_server ();
   if ((self->watch = regiond_watch_new (error)) == NULL || !regiond_absent_register (connection, error))
     return NULL;
 
@@ -115,6 +128,8 @@ regiond_daemon_free (RegiondDaemon *self)
   g_hash_table_unref (self->devices);
   regiond_clients_free (self->clients);
   regiond_authority_free (self->authority);
+  regiond_server_stop (self->server);
+  regiond_server_unref (self->server);
   g_clear_pointer (&self->watch, regiond_watch_unref);
   regiond_budget_unref (self->budget);
   g_object_unref (self->objects);
@@ -187,6 +202,7 @@ regiond_daemon_add_memory_device (RegiondDaemon               *self,
                                   GError                     **error)
 {
   RegiondMemorySetup setup = { settings->regions, settings->persist, settings->tolerate };
+  RegiondMemoryMeans means = { self->watch, self->budget, self->server };
   g_autoptr (RegiondBackend) backend = NULL;
   RegiondDeviceTerms terms = {
     .id = settings->id,
@@ -197,7 +213,7 @@ regiond_daemon_add_memory_device (RegiondDaemon               *self,
   RegiondDevice *device;
 
   if (!regiond_daemon_check_id (self, settings->id, error) ||
-      (backend = regiond_memory_backend_new (settings->id, &setup, self->watch, self->budget, error)) == NULL)
+      (backend = regiond_memory_backend_new (settings->id, &setup, &means, error)) == NULL)
     return NULL;
 
   terms.backend = backend;

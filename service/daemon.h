@@ -4,6 +4,7 @@
 #include "authority.h"
 #include "budget.h"
 #include "client.h"
+#include "mechanisms/server.h"
 #include "settings.h"
 #include "watch.h"
 
@@ -25,6 +26,7 @@ typedef struct {
   RegiondClients           *clients;
   RegiondBudget            *budget;
   RegiondWatch             *watch;
+  RegiondServer            *server; /* of proxied files */
   GDBusInterfaceSkeleton   *manager;
   GHashTable               *devices; /* id -> RegiondDevice */
   guint64                   next_lease;

@@ -266,7 +266,7 @@ describe_region (RegiondDevice *self,
 
   for (gsize i = 0; i < G_N_ELEMENTS (offers); i++)
     {
-      RegiondMechanism mechanism = regiond_backend_find_mechanism (self->backend, region, offers[i].access);
+      RegiondMechanism mechanism = regiond_backend_find_mechanism (self->backend, region, offers[i].access, NULL);
       const char *name = regiond_mechanism_to_string (mechanism);
 
       if (mechanism == REGIOND_MECHANISM_NONE)

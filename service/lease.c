@@ -38,6 +38,7 @@ regiond_lease_finalize (GObject *object)
   RegiondLease *self = REGIOND_LEASE (object);
 
   g_clear_handle_id (&self->grace, g_source_remove);
+  regiond_hold_listen (self->hold, NULL, NULL, NULL);
   g_clear_object (&self->hold);
   g_clear_object (&self->device);
   g_clear_pointer (&self->client, regiond_client_unref);
@@ -69,13 +70,14 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   self->device = g_object_ref (terms->device);
   self->client = regiond_client_ref (terms->client);
   self->hold = g_object_ref (terms->hold);
-  self->region_kind = terms->region->kind;
+  self->region_kind = terms->window.region->kind;
   self->exclusive = terms->exclusive;
 
   regiond_dbus_lease_set_device (lease, regiond_device_get_path (terms->device));
-  regiond_dbus_lease_set_region (lease, terms->region->name);
-  regiond_dbus_lease_set_access (lease, regiond_access_to_string (terms->access));
-  regiond_dbus_lease_set_size (lease, terms->region->size);
+  regiond_dbus_lease_set_region (lease, terms->window.region->name);
+  regiond_dbus_lease_set_access (lease, regiond_access_to_string (terms->window.access));
+  regiond_dbus_lease_set_offset (lease, terms->window.offset);
+  regiond_dbus_lease_set_size (lease, terms->window.length);
   regiond_dbus_lease_set_owner (lease, regiond_client_get_name (terms->client));
   regiond_dbus_lease_set_uid (lease, regiond_client_get_uid (terms->client));
   regiond_dbus_lease_set_pid (lease, regiond_client_get_pid (terms->client));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "backends/backend.h"
 #include "client.h"
-#include "mechanisms/hold.h"
-#include "region.h"
 #include "regiond-dbus.h"
 #include "terms.h"
 
@@ -18,8 +17,7 @@ typedef struct _RegiondDevice RegiondDevice;
 /* What a new lease is made of; everything is copied or referenced. */
 typedef struct {
   RegiondDevice    *device;
-  RegiondRegion    *region;
-  RegiondAccess     access;
+  RegiondWindow     window;
   RegiondMechanism  mechanism;
   RegiondRevocation revocation;
   gboolean          exclusive;

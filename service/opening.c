@@ -16,8 +16,7 @@ typedef struct {
   RegiondDevice         *device;
   GDBusMethodInvocation *invocation;
   RegiondClient         *client;
-  RegiondRegion         *region; /* the device's */
-  RegiondAccess          access;
+  RegiondWindow          window; /* its region is the device's */
   RegiondMechanism       mechanism;
   RegiondRevocation      revocation;
   gboolean               exclusive;
@@ -62,7 +61,7 @@ read_revocation (Opening    *self,
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
                    "Revocation '%s' is demanded, and region %s of device %s with access %s has '%s'; ask for less", least,
-                   self->region->name, regiond_device_get_id (self->device), regiond_access_to_string (self->access),
+                   self->window.region->name, regiond_device_get_id (self->device), regiond_access_to_string (self->window.access),
                    regiond_revocation_to_string (self->revocation));
       return FALSE;
     }
@@ -77,9 +76,9 @@ read_region (Opening    *self,
 {
   RegiondBackend *backend = regiond_device_get_backend (self->device);
 
-  if ((self->region = regiond_device_find_region (self->device, region, error)) == NULL)
+  if ((self->window.region = regiond_device_find_region (self->device, region, error)) == NULL)
     return FALSE;
-  if (!regiond_access_parse (access, &self->access))
+  if (!regiond_access_parse (access, &self->window.access))
     {
       g_autofree char *quoted = regiond_text_quote (access);
 
@@ -88,16 +87,43 @@ read_region (Opening    *self,
       return FALSE;
     }
 
-  self->mechanism = regiond_backend_find_mechanism (backend, self->region, self->access);
+  self->mechanism = regiond_backend_find_mechanism (backend, self->window.region, self->window.access, error);
   if (self->mechanism == REGIOND_MECHANISM_NONE)
     {
-      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
-                   "Region %s of device %s cannot be had with access '%s' in this version; ask for 'rm' or 'rwm'",
-                   region, regiond_device_get_id (self->device), access);
+      g_prefix_error (error, "Region %s of device %s cannot be had with access '%s': ", region,
+                      regiond_device_get_id (self->device), access);
       return FALSE;
     }
 
   self->revocation = regiond_backend_get_revocation (backend, self->mechanism);
+  return TRUE;
+}
+
+static gboolean
+read_part (Opening *self,
+           guint64  offset,
+           guint64  length,
+           GError **error)
+{
+  RegiondRegion *region = self->window.region;
+
+  if (offset >= region->size || length == 0 || (length != G_MAXUINT64 && length > region->size - offset))
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "The options 'offset' and 'length' name no part of region %s of device %s: it has %" G_GUINT64_FORMAT
+                   " bytes", region->name, regiond_device_get_id (self->device), region->size);
+      return FALSE;
+    }
+
+  self->window.offset = offset;
+  self->window.length = length != G_MAXUINT64 ? length : region->size - offset;
+  if (self->window.access & REGIOND_ACCESS_MAP && self->window.length != region->size)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                   "A part of region %s of device %s ('offset', 'length') cannot be had with 'm': a mapping is of the "
+                   "whole region; ask for 'r', 'w' or 'rw'", region->name, regiond_device_get_id (self->device));
+      return FALSE;
+    }
   return TRUE;
 }
 
@@ -116,12 +142,8 @@ read_options (Opening  *self,
 
   if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error))
     return FALSE;
-  if (offset != 0 || length != G_MAXUINT64)
-    {
-      g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
-                           "A sub-range ('offset', 'length') cannot be had in this version; open the whole region");
-      return FALSE;
-    }
+  if (!read_part (self, offset, length, error))
+    return FALSE;
   if (!regiond_text_is_printable (label, LABEL_MOST))
     {
       g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
@@ -142,8 +164,8 @@ log_event (Opening    *self,
   RegiondRecord record = {
     .event = event,
     .device = regiond_device_get_id (self->device),
-    .region = self->region->name,
-    .access = regiond_access_to_string (self->access),
+    .region = self->window.region->name,
+    .access = regiond_access_to_string (self->window.access),
     .lease = lease,
     .reason = reason,
   };
@@ -187,13 +209,15 @@ begin (gpointer data)
   Opening *self = data;
   GError *error = NULL;
 
+  self->window.uid = regiond_client_get_uid (self->client);
+
   if (!check_again (self, &error))
     {
       refuse (self, error);
       return REGIOND_TURN_OVER;
     }
 
-  if (regiond_backend_is_quick (regiond_device_get_backend (self->device)))
+  if (regiond_backend_is_quick (regiond_device_get_backend (self->device), &self->window))
     return REGIOND_TURN_SHORT;
   if (regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) == 0)
     regiond_device_set_resetting (self->device, TRUE);
@@ -207,7 +231,7 @@ work (gpointer data)
   RegiondBackend *backend = regiond_device_get_backend (self->device);
 
   if (regiond_backend_attach (backend, regiond_client_get_gone (self->client), &self->error))
-    self->hold = regiond_backend_open_region (backend, self->region, self->access, &self->fd, &self->error);
+    self->hold = regiond_backend_open_region (backend, &self->window, &self->fd, &self->error);
 }
 
 static RegiondLease *
@@ -216,8 +240,7 @@ make_lease (Opening *self,
 {
   RegiondLeaseTerms terms = {
     .device = self->device,
-    .region = self->region,
-    .access = self->access,
+    .window = self->window,
     .mechanism = self->mechanism,
     .revocation = self->revocation,
     .exclusive = self->exclusive,
@@ -283,7 +306,7 @@ done (gpointer data)
   g_autoptr (RegiondDevice) device = g_object_ref (self->device);
   GError *error = g_steal_pointer (&self->error);
 
-  if (error == NULL && (self->hold == NULL || regiond_hold_is_cut (self->hold)))
+  if (error == NULL && (self->hold == NULL || regiond_hold_is_stale (self->hold)))
     try_again (self);
   else if (error == NULL && grant (self, &error))
     opening_free (self);
@@ -315,20 +338,21 @@ on_permitted (GObject      *source,
 static RegiondQuestion *
 make_question (Opening *self)
 {
-  const char *access = regiond_access_to_string (self->access);
-  g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, self->region->size);
+  const char *access = regiond_access_to_string (self->window.access);
+  g_autofree char *offset = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.offset);
+  g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.length);
   RegiondQuestion *question;
 
   question = regiond_question_new (
-      self->access & REGIOND_ACCESS_WRITE ? "org.regiond1.write-region" : "org.regiond1.read-region", self->invocation,
+      self->window.access & REGIOND_ACCESS_WRITE ? "org.regiond1.write-region" : "org.regiond1.read-region", self->invocation,
       self->interactive,
-      g_strdup_printf ("open region %s of device %s with access '%s'", self->region->name,
+      g_strdup_printf ("open region %s of device %s with access '%s'", self->window.region->name,
                        regiond_device_get_id (self->device), access));
   regiond_device_add_details (self->device, question);
-  regiond_question_add (question, "region", self->region->name);
-  regiond_question_add (question, "region_kind", self->region->kind);
+  regiond_question_add (question, "region", self->window.region->name);
+  regiond_question_add (question, "region_kind", self->window.region->kind);
   regiond_question_add (question, "access", access);
-  regiond_question_add (question, "offset", "0");
+  regiond_question_add (question, "offset", offset);
   regiond_question_add (question, "length", length);
   regiond_question_add (question, "exclusive", self->exclusive ? "true" : "false");
   regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));

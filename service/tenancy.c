@@ -119,6 +119,9 @@ find_sharers (RegiondTenancy *self,
   GHashTableIter iter;
   gpointer other;
 
+  if (!regiond_hold_is_shared (regiond_lease_get_hold (lease)))
+    return sharers;
+
   g_hash_table_iter_init (&iter, self->active);
   while (g_hash_table_iter_next (&iter, &other, NULL))
     {
@@ -169,6 +172,8 @@ deserves_patience (RegiondTenancy *self,
 
   if (end != REGIOND_END_DISCONNECTED && end != REGIOND_END_RELEASED)
     return FALSE;
+  if (!regiond_hold_is_shared (regiond_lease_get_hold (lease)))
+    return FALSE;
 
   g_hash_table_iter_init (&iter, self->active);
   while (g_hash_table_iter_next (&iter, &other, NULL))
@@ -212,7 +217,10 @@ regiond_tenancy_end (RegiondTenancy *self,
       regiond_lease_set_patience (lease, g_get_monotonic_time () + PATIENCE_US);
       if (!deserves_patience (self, lease, end))
         cut (self, lease, is_for_all (end) ? end : REGIOND_END_SUPERSEDED);
-      look_soon (self);
+      if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
+        forget (self, lease);
+      else
+        look_soon (self);
     }
 
   if (last)

@@ -49,6 +49,8 @@ regiond_mechanism_to_string (RegiondMechanism mechanism)
       return "";
     case REGIOND_MECHANISM_MEMFD:
       return "memfd";
+    case REGIOND_MECHANISM_PROXY:
+      return "proxy";
     }
 
   g_assert_not_reached ();

@@ -20,6 +20,7 @@ const char *regiond_access_to_string (RegiondAccess access);
 typedef enum {
   REGIOND_MECHANISM_NONE,
   REGIOND_MECHANISM_MEMFD,
+  REGIOND_MECHANISM_PROXY,
 } RegiondMechanism;
 
 const char *regiond_mechanism_to_string (RegiondMechanism mechanism);

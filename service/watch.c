@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <stdlib.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -16,20 +17,22 @@ struct _RegiondWatch {
 };
 
 typedef struct {
+  guint32          mask; /* of the events that it wants */
   RegiondWatchFunc func;
   gpointer         data;
 } Listener;
 
 static void
 wake (RegiondWatch *self,
-      int           id)
+      int           id,
+      guint32       mask)
 {
-  Listener listener = { NULL, NULL };
+  Listener listener = { 0, NULL, NULL };
   Listener *found;
 
   g_mutex_lock (&self->lock);
   found = g_hash_table_lookup (self->listeners, GINT_TO_POINTER (id));
-  if (found != NULL)
+  if (found != NULL && found->mask & mask)
     listener = *found;
   g_mutex_unlock (&self->lock);
 
@@ -38,9 +41,34 @@ wake (RegiondWatch *self,
     listener.func (listener.data);
 }
 
+/* Those that the kernel still has: a watch goes with its file system. */
+static GHashTable *
+list_watches (RegiondWatch *self)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fdinfo/%d", self->fd);
+  g_autofree char *text = NULL;
+  GHashTable *ids;
+  g_auto (GStrv) lines = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return NULL;
+
+  ids = g_hash_table_new (NULL, NULL);
+  lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line != NULL; line++)
+    {
+      if (g_str_has_prefix (*line, "inotify wd:"))
+        g_hash_table_add (ids, GINT_TO_POINTER ((int) strtol (*line + strlen ("inotify wd:"), NULL, 16)));
+    }
+  return ids;
+}
+
+/* Events have been lost: everybody has to look, and what a lost event would
+ * have proved has to be proved anew. */
 static void
 wake_all (RegiondWatch *self)
 {
+  g_autoptr (GHashTable) left = list_watches (self);
   g_autoptr (GList) ids = NULL;
 
   g_mutex_lock (&self->lock);
@@ -48,7 +76,11 @@ wake_all (RegiondWatch *self)
   g_mutex_unlock (&self->lock);
 
   for (GList *l = ids; l != NULL; l = l->next)
-    wake (self, GPOINTER_TO_INT (l->data));
+    {
+      gboolean unmounted = left != NULL && !g_hash_table_contains (left, l->data);
+
+      wake (self, GPOINTER_TO_INT (l->data), IN_CLOSE | (unmounted ? IN_UNMOUNT : 0));
+    }
 }
 
 static gboolean
@@ -56,7 +88,8 @@ on_readable (int          fd,
              GIOCondition condition,
              gpointer     data)
 {
-  RegiondWatch *self = data;
+  /* Whoever is woken may be the last to have it. */
+  g_autoptr (RegiondWatch) self = regiond_watch_ref (data);
   char buffer[4096] __attribute__ ((aligned (__alignof__ (struct inotify_event))));
   gssize length = read (fd, buffer, sizeof buffer);
 
@@ -67,7 +100,7 @@ on_readable (int          fd,
       if (event->mask & IN_Q_OVERFLOW)
         wake_all (self);
       else
-        wake (self, event->wd);
+        wake (self, event->wd, event->mask);
 
       at += sizeof *event + event->len;
     }
@@ -119,6 +152,34 @@ regiond_watch_unref (RegiondWatch *self)
   g_atomic_rc_box_release_full (self, (GDestroyNotify) clear);
 }
 
+static int
+add (RegiondWatch    *self,
+     int              fd,
+     guint32          ask,
+     guint32          mask,
+     RegiondWatchFunc func,
+     gpointer         data,
+     GError         **error)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  int id = inotify_add_watch (self->fd, path, ask);
+  Listener *listener;
+
+  if (id < 0)
+    {
+      int errsv = errno;
+
+      regiond_error_set_errno (error, errsv, "Cannot watch a region (inotify; fs.inotify.max_user_watches)");
+      return -1;
+    }
+
+  listener = g_new (Listener, 1);
+  *listener = (Listener){ mask, func, data };
+  g_hash_table_insert (self->listeners, GINT_TO_POINTER (id), listener);
+  return id;
+}
+
 int
 regiond_watch_add (RegiondWatch    *self,
                    int              fd,
@@ -126,22 +187,18 @@ regiond_watch_add (RegiondWatch    *self,
                    gpointer         data,
                    GError         **error)
 {
-  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  int id = inotify_add_watch (self->fd, path, IN_CLOSE);
-  Listener *listener;
+  return add (self, fd, IN_CLOSE, IN_CLOSE, func, data, error);
+}
 
-  if (id < 0)
-    {
-      regiond_error_set_errno (error, errno, "Cannot watch a region (inotify; fs.inotify.max_user_watches)");
-      return -1;
-    }
-
-  listener = g_new (Listener, 1);
-  listener->func = func;
-  listener->data = data;
-  g_hash_table_insert (self->listeners, GINT_TO_POINTER (id), listener);
-  return id;
+/* The unmount is told unasked; but something has to be asked for. */
+int
+regiond_watch_add_unmount (RegiondWatch    *self,
+                           int              fd,
+                           RegiondWatchFunc func,
+                           gpointer         data,
+                           GError         **error)
+{
+  return add (self, fd, IN_DELETE_SELF, IN_UNMOUNT, func, data, error);
 }
 
 void

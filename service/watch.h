@@ -21,4 +21,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondWatch, regiond_watch_unref)
 /* Calls @func after closes of the file behind @fd, until removed. Returns an
  * id, or -1 with LimitExceeded (fs.inotify.max_user_watches) or Failed. */
 int  regiond_watch_add (RegiondWatch *self, int fd, RegiondWatchFunc func, gpointer data, GError **error);
+
+/* Calls @func once the file system of the file behind @fd has been unmounted:
+ * nobody has any file of it open. That is a proof, also when the queue has
+ * overflowed. Otherwise as above. */
+int  regiond_watch_add_unmount (RegiondWatch *self, int fd, RegiondWatchFunc func, gpointer data, GError **error);
+
 void regiond_watch_remove (RegiondWatch *self, int id);

@@ -16,9 +16,10 @@ regiond_backend_init (RegiondBackend *self)
 RegiondMechanism
 regiond_backend_find_mechanism (RegiondBackend *self,
                                 RegiondRegion  *region,
-                                RegiondAccess   access)
+                                RegiondAccess   access,
+                                GError        **error)
 {
-  return REGIOND_BACKEND_GET_CLASS (self)->find_mechanism (self, region, access);
+  return REGIOND_BACKEND_GET_CLASS (self)->find_mechanism (self, region, access, error);
 }
 
 RegiondRevocation
@@ -42,9 +43,10 @@ regiond_backend_spend (RegiondBackend *self)
 }
 
 gboolean
-regiond_backend_is_quick (RegiondBackend *self)
+regiond_backend_is_quick (RegiondBackend      *self,
+                          const RegiondWindow *window)
 {
-  return REGIOND_BACKEND_GET_CLASS (self)->is_quick (self);
+  return REGIOND_BACKEND_GET_CLASS (self)->is_quick (self, window);
 }
 
 gboolean
@@ -56,13 +58,12 @@ regiond_backend_attach (RegiondBackend *self,
 }
 
 RegiondHold *
-regiond_backend_open_region (RegiondBackend *self,
-                             RegiondRegion  *region,
-                             RegiondAccess   access,
-                             int            *fd,
-                             GError        **error)
+regiond_backend_open_region (RegiondBackend      *self,
+                             const RegiondWindow *window,
+                             int                 *fd,
+                             GError             **error)
 {
-  return REGIOND_BACKEND_GET_CLASS (self)->open_region (self, region, access, fd, error);
+  return REGIOND_BACKEND_GET_CLASS (self)->open_region (self, window, fd, error);
 }
 
 gboolean

@@ -14,6 +14,15 @@
 #define REGIOND_TYPE_BACKEND (regiond_backend_get_type ())
 G_DECLARE_DERIVABLE_TYPE (RegiondBackend, regiond_backend, REGIOND, BACKEND, GObject)
 
+/* What somebody asks for: a part of a region, in one access mode. */
+typedef struct {
+  RegiondRegion *region;
+  guint64        offset; /* in the region, in bytes */
+  guint64        length;
+  RegiondAccess  access;
+  guint32        uid; /* who will hold it */
+} RegiondWindow;
+
 struct _RegiondBackendClass {
   GObjectClass parent_class;
 
@@ -21,20 +30,22 @@ struct _RegiondBackendClass {
   const char        *isolation;     /* as in the Isolation property */
   const char *const *reset_methods; /* NULL-terminated, the preferred first */
 
-  RegiondMechanism (*find_mechanism) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access);
+  RegiondMechanism (*find_mechanism) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access,
+                                      GError **error);
   RegiondRevocation (*get_revocation) (RegiondBackend *self, RegiondMechanism mechanism);
   void (*list_proofs) (RegiondBackend *self, GPtrArray *proofs);
   gboolean (*spend) (RegiondBackend *self);
-  gboolean (*is_quick) (RegiondBackend *self);
+  gboolean (*is_quick) (RegiondBackend *self, const RegiondWindow *window);
   gboolean (*attach) (RegiondBackend *self, GCancellable *cancellable, GError **error);
-  RegiondHold *(*open_region) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access, int *fd,
-                               GError **error);
+  RegiondHold *(*open_region) (RegiondBackend *self, const RegiondWindow *window, int *fd, GError **error);
   gboolean (*reset) (RegiondBackend *self, gboolean leased, GError **error);
   gboolean (*park) (RegiondBackend *self, GError **error);
 };
 
-/* The mechanism that serves @access to @region, or NONE. */
-RegiondMechanism  regiond_backend_find_mechanism (RegiondBackend *self, RegiondRegion *region, RegiondAccess access);
+/* The mechanism that serves @access to @region. NONE with NotSupported, whose
+ * message is the reason and what could be had instead. */
+RegiondMechanism  regiond_backend_find_mechanism (RegiondBackend *self, RegiondRegion *region, RegiondAccess access,
+                                                  GError **error);
 
 /* What @mechanism guarantees on this device. */
 RegiondRevocation regiond_backend_get_revocation (RegiondBackend *self, RegiondMechanism mechanism);
@@ -47,8 +58,8 @@ void              regiond_backend_list_proofs (RegiondBackend *self, GPtrArray *
  * when there is something left to do that may block: to be parked. */
 gboolean          regiond_backend_spend (RegiondBackend *self);
 
-/* Whether attaching and opening a region would take some microseconds now. */
-gboolean          regiond_backend_is_quick (RegiondBackend *self);
+/* Whether attaching and opening @window would take some microseconds now. */
+gboolean          regiond_backend_is_quick (RegiondBackend *self, const RegiondWindow *window);
 
 /* Isolates the device and makes it fresh where it is not both already; takes
  * all its resources at once. Blocks. LimitExceeded, ResetFailed, Failed,
@@ -57,8 +68,8 @@ gboolean          regiond_backend_attach (RegiondBackend *self, GCancellable *ca
 
 /* An fd for one lease on an attached device. Blocks. NULL without an error:
  * what was attached has been spent meanwhile, attach again. */
-RegiondHold      *regiond_backend_open_region (RegiondBackend *self, RegiondRegion *region, RegiondAccess access,
-                                               int *fd, GError **error);
+RegiondHold      *regiond_backend_open_region (RegiondBackend *self, const RegiondWindow *window, int *fd,
+                                               GError **error);
 
 /* Resets the device; if it is @leased, under its tenants. Blocks. */
 gboolean          regiond_backend_reset (RegiondBackend *self, gboolean leased, GError **error);

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "mechanisms/memfd.h"
+#include "mechanisms/proxy.h"
 #include "mechanisms/witness.h"
 
 /* So much memory is zeroed in some ten microseconds. */
@@ -25,6 +26,7 @@ struct _RegiondMemoryBackend {
   guint64        declared;
   RegiondWatch  *watch;
   RegiondBudget *budget;
+  RegiondServer *server;
   GMutex         lock; /* guards slots[].memfd: workers replace it, the main thread retires it */
   Slot          *slots;
 };
@@ -56,15 +58,28 @@ set_memfd (RegiondMemoryBackend *self,
 static RegiondMechanism
 find_mechanism (RegiondBackend *backend,
                 RegiondRegion  *region,
-                RegiondAccess   access)
+                RegiondAccess   access,
+                GError        **error)
 {
-  return access & REGIOND_ACCESS_MAP ? REGIOND_MECHANISM_MEMFD : REGIOND_MECHANISM_NONE;
+  g_autoptr (GError) why = NULL;
+
+  if (access & REGIOND_ACCESS_MAP)
+    return REGIOND_MECHANISM_MEMFD;
+  if (regiond_server_is_available (REGIOND_MEMORY_BACKEND (backend)->server, &why))
+    return REGIOND_MECHANISM_PROXY;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+               "access without 'm' is proxied, for which FUSE is needed: %s; ask for 'rm' or 'rwm'", why->message);
+  return REGIOND_MECHANISM_NONE;
 }
 
 static RegiondRevocation
 get_revocation (RegiondBackend  *backend,
                 RegiondMechanism mechanism)
 {
+  if (mechanism == REGIOND_MECHANISM_PROXY)
+    return REGIOND_REVOCATION_IMMEDIATE;
+
   /* Where leaks are tolerated, a holder sees what comes later. */
   return REGIOND_MEMORY_BACKEND (backend)->tolerate ? REGIOND_REVOCATION_ON_CLOSE : REGIOND_REVOCATION_DETACHED;
 }
@@ -77,6 +92,8 @@ list_proofs (RegiondBackend *backend,
     g_ptr_array_add (proofs, (gpointer) "setlease");
   if (regiond_witness_is_available ())
     g_ptr_array_add (proofs, (gpointer) "keyring");
+  if (regiond_server_is_available (REGIOND_MEMORY_BACKEND (backend)->server, NULL))
+    g_ptr_array_add (proofs, (gpointer) "fuse-release");
 }
 
 static gboolean
@@ -145,13 +162,17 @@ fill (RegiondMemoryBackend *self,
   return TRUE;
 }
 
-/* What has to be allocated or copied is little. */
+/* Nothing is mounted, and what has to be allocated or copied is little. */
 static gboolean
-is_quick (RegiondBackend *backend)
+is_quick (RegiondBackend      *backend,
+          const RegiondWindow *window)
 {
   RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   guint64 missing = 0;
+
+  if (!(window->access & REGIOND_ACCESS_MAP))
+    return FALSE;
 
   for (guint i = 0; i < self->regions->len; i++)
     {
@@ -182,19 +203,28 @@ attach (RegiondBackend *backend,
 }
 
 static RegiondHold *
-open_region (RegiondBackend *backend,
-             RegiondRegion  *region,
-             RegiondAccess   access,
-             int            *fd,
-             GError        **error)
+open_region (RegiondBackend      *backend,
+             const RegiondWindow *window,
+             int                 *fd,
+             GError             **error)
 {
-  g_autoptr (RegiondMemfd) memfd = get_memfd (REGIOND_MEMORY_BACKEND (backend), region->index);
+  RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
+  g_autoptr (RegiondMemfd) memfd = get_memfd (self, window->region->index);
+  RegiondProxyTerms terms = {
+    .source = REGIOND_SOURCE (memfd),
+    .offset = window->offset,
+    .length = window->length,
+    .access = window->access,
+    .uid = window->uid,
+  };
 
   if (memfd == NULL)
     return NULL;
 
-  REGIOND_MEMORY_BACKEND (backend)->slots[region->index].lent = TRUE;
-  return regiond_memfd_open (memfd, access, fd, error);
+  self->slots[window->region->index].lent = TRUE;
+  if (window->access & REGIOND_ACCESS_MAP)
+    return regiond_memfd_open (memfd, window->access, fd, error);
+  return regiond_proxy_open (self->server, self->watch, &terms, fd, error);
 }
 
 static gboolean
@@ -267,6 +297,7 @@ regiond_memory_backend_finalize (GObject *object)
 
   for (guint i = 0; i < self->regions->len; i++)
     g_clear_object (&self->slots[i].memfd);
+  regiond_server_unref (self->server);
   regiond_budget_unref (self->budget);
   regiond_watch_unref (self->watch);
 
@@ -309,8 +340,7 @@ regiond_memory_backend_init (RegiondMemoryBackend *self)
 RegiondBackend *
 regiond_memory_backend_new (const char               *id,
                             const RegiondMemorySetup *setup,
-                            RegiondWatch             *watch,
-                            RegiondBudget            *budget,
+                            const RegiondMemoryMeans *means,
                             GError                  **error)
 {
   g_autoptr (RegiondMemoryBackend) self = g_object_new (REGIOND_TYPE_MEMORY_BACKEND, NULL);
@@ -320,15 +350,16 @@ regiond_memory_backend_new (const char               *id,
   self->regions = g_ptr_array_ref (setup->regions);
   self->persist = setup->persist;
   self->tolerate = setup->tolerate;
-  self->watch = regiond_watch_ref (watch);
-  self->budget = regiond_budget_ref (budget);
+  self->watch = regiond_watch_ref (means->watch);
+  self->budget = regiond_budget_ref (means->budget);
+  self->server = regiond_server_ref (means->server);
   self->slots = g_new0 (Slot, self->regions->len);
   for (guint i = 0; i < self->regions->len; i++)
     self->slots[i].region = g_ptr_array_index (self->regions, i);
 
   if (self->persist && !g_uint64_checked_mul (&declared, declared, 2))
     declared = G_MAXUINT64;
-  if (!regiond_budget_declare (budget, declared, error))
+  if (!regiond_budget_declare (self->budget, declared, error))
     return NULL;
 
   self->declared = declared;

@@ -3,6 +3,7 @@
 
 #include "backends/backend.h"
 #include "budget.h"
+#include "mechanisms/server.h"
 #include "watch.h"
 
 /* A device of shared memory: each region is a memfd, made at the first open
@@ -16,8 +17,15 @@ typedef struct {
   gboolean   tolerate; /* an object with leaked references stays with its other tenants */
 } RegiondMemorySetup;
 
-/* Declares the sizes to @budget (twice where @setup->persist: the contents are
- * copied into a fresh object); LimitExceeded. Takes no memory yet. Keeps a
- * reference of @setup->regions. */
-RegiondBackend *regiond_memory_backend_new (const char *id, const RegiondMemorySetup *setup, RegiondWatch *watch,
-                                            RegiondBudget *budget, GError **error);
+/* What all memory devices share. */
+typedef struct {
+  RegiondWatch  *watch;
+  RegiondBudget *budget;
+  RegiondServer *server; /* of proxied files */
+} RegiondMemoryMeans;
+
+/* Declares the sizes to the budget (twice where @setup->persist: the contents
+ * are copied into a fresh object); LimitExceeded. Takes no memory yet. Keeps
+ * references of @setup->regions and of the means. */
+RegiondBackend *regiond_memory_backend_new (const char *id, const RegiondMemorySetup *setup,
+                                            const RegiondMemoryMeans *means, GError **error);

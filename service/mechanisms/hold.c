@@ -32,10 +32,31 @@ regiond_hold_cut (RegiondHold *self)
 }
 
 gboolean
+regiond_hold_is_stale (RegiondHold *self)
+{
+  g_autoptr (RegiondSource) source = REGIOND_HOLD_GET_CLASS (self)->ref_source (self);
+
+  return source == NULL || regiond_source_is_retired (source);
+}
+
+gboolean
+regiond_hold_is_shared (RegiondHold *self)
+{
+  return REGIOND_HOLD_GET_CLASS (self)->is_shared;
+}
+
+gboolean
 regiond_hold_shares_fate (RegiondHold *self,
                           RegiondHold *other)
 {
-  return REGIOND_HOLD_GET_CLASS (self)->shares_fate (self, other);
+  g_autoptr (RegiondSource) source = NULL, theirs = NULL;
+
+  if (!regiond_hold_is_shared (self))
+    return FALSE;
+
+  source = REGIOND_HOLD_GET_CLASS (self)->ref_source (self);
+  theirs = REGIOND_HOLD_GET_CLASS (other)->ref_source (other);
+  return source == theirs;
 }
 
 gboolean

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "mechanisms/source.h"
 #include "terms.h"
-
-#include <glib-object.h>
 
 /* What one lease's fd holds on to, in whatever process it has got to: the way
  * to prove that nothing of it is left, and to take it away. Each mechanism has
@@ -16,10 +15,12 @@ typedef void (*RegiondHoldFunc) (gpointer data);
 struct _RegiondHoldClass {
   GObjectClass parent_class;
 
+  gboolean is_shared; /* a cut takes the source from everybody who has it */
+
+  RegiondSource *(*ref_source) (RegiondHold *self); /* NULL when it has let go of it */
   gboolean (*is_gone) (RegiondHold *self);
   gboolean (*is_cut) (RegiondHold *self);
   void     (*cut) (RegiondHold *self);
-  gboolean (*shares_fate) (RegiondHold *self, RegiondHold *other);
   gboolean (*listen) (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
 };
 
@@ -33,10 +34,14 @@ gboolean regiond_hold_is_cut (RegiondHold *self);
  * hold as well that shares its fate. Never fails half-way. */
 void     regiond_hold_cut (RegiondHold *self);
 
-/* Whether cutting @self takes @other's access too. */
+/* Whether what it was made of is not lent any more: it came too late. */
+gboolean regiond_hold_is_stale (RegiondHold *self);
+
+/* Whether cutting @self takes something from others at all, and from @other. */
+gboolean regiond_hold_is_shared (RegiondHold *self);
 gboolean regiond_hold_shares_fate (RegiondHold *self, RegiondHold *other);
 
 /* Calls @func whenever a reference may have gone. Holds that share their fate
- * have one listener between them. LimitExceeded or Failed when the kernel
- * gives no watch. */
+ * have one listener between them. Without @func one that is its own is told no
+ * more. LimitExceeded or Failed when the kernel gives no watch. */
 gboolean regiond_hold_listen (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);

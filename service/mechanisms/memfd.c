@@ -27,13 +27,19 @@ struct _RegiondMemfd {
   int            fd; /* regiond's own description, read and write, never handed out */
   int            retired;
   int            watch_id;
+  GMutex         lock; /* guards bytes */
+  const guint8  *bytes; /* mapped, once somebody reads through regiond */
 };
 
-G_DEFINE_TYPE (RegiondMemfd, regiond_memfd, G_TYPE_OBJECT)
+static void regiond_memfd_source_init (RegiondSourceInterface *iface);
+
+G_DEFINE_TYPE_WITH_CODE (RegiondMemfd, regiond_memfd, G_TYPE_OBJECT,
+                         G_IMPLEMENT_INTERFACE (REGIOND_TYPE_SOURCE, regiond_memfd_source_init))
 
 typedef struct {
   int            fd;
   guint64        size;
+  const guint8  *bytes;
   RegiondBudget *budget;
 } Remains;
 
@@ -44,6 +50,8 @@ bury (gpointer data,
 {
   g_autofree Remains *remains = data;
 
+  if (remains->bytes != NULL)
+    munmap ((gpointer) remains->bytes, remains->size);
   if (remains->fd >= 0)
     close (remains->fd);
   regiond_budget_give (remains->budget, remains->size);
@@ -68,9 +76,10 @@ regiond_memfd_finalize (GObject *object)
     regiond_watch_remove (self->watch, self->watch_id);
   regiond_watch_unref (self->watch);
 
-  *remains = (Remains){ self->fd, self->size, self->budget };
+  *remains = (Remains){ self->fd, self->size, self->bytes, self->budget };
   g_thread_pool_push (undertaker, remains, NULL);
   g_free (self->name);
+  g_mutex_clear (&self->lock);
 
   G_OBJECT_CLASS (regiond_memfd_parent_class)->finalize (object);
 }
@@ -86,6 +95,7 @@ regiond_memfd_init (RegiondMemfd *self)
 {
   self->fd = -1;
   self->watch_id = -1;
+  g_mutex_init (&self->lock);
 }
 
 /* Kernels before 6.3 do not know the flag that seals the missing execute
@@ -273,6 +283,78 @@ regiond_memfd_is_retired (RegiondMemfd *self)
   return g_atomic_int_get (&self->retired);
 }
 
+/* As a source. */
+
+static gboolean
+is_retired (RegiondSource *source)
+{
+  return regiond_memfd_is_retired (REGIOND_MEMFD (source));
+}
+
+/* A mapping of regiond's own description, which F_SETLEASE does not mind. */
+static const guint8 *
+map (RegiondMemfd *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  gpointer bytes;
+
+  if (self->bytes == NULL)
+    {
+      bytes = mmap (NULL, self->size, PROT_READ, MAP_SHARED, self->fd, 0);
+      self->bytes = bytes != MAP_FAILED ? bytes : NULL;
+    }
+  return self->bytes;
+}
+
+/* Where they are: the kernel copies them from there into the answer. */
+static int
+read_bytes (RegiondSource *source,
+            guint64        offset,
+            gsize          width,
+            gpointer       buffer,
+            const guint8 **bytes)
+{
+  const guint8 *start = map (REGIOND_MEMFD (source));
+
+  if (start == NULL)
+    return ENOMEM;
+
+  *bytes = start + offset;
+  return 0;
+}
+
+/* By a system call: where there is no memory, that is an error and no SIGBUS. */
+static int
+write_bytes (RegiondSource *source,
+             guint64        offset,
+             gsize          width,
+             const guint8  *bytes)
+{
+  RegiondMemfd *self = REGIOND_MEMFD (source);
+
+  while (width > 0)
+    {
+      gssize n = TEMP_FAILURE_RETRY (pwrite (self->fd, bytes, width, offset));
+
+      if (n <= 0)
+        return n < 0 ? errno : EIO;
+      offset += n;
+      bytes += n;
+      width -= n;
+    }
+
+  return 0;
+}
+
+static void
+regiond_memfd_source_init (RegiondSourceInterface *iface)
+{
+  iface->is_quick = TRUE;
+  iface->is_retired = is_retired;
+  iface->read = read_bytes;
+  iface->write = write_bytes;
+}
+
 /* The hold of one lease. */
 
 #define REGIOND_TYPE_MEMFD_HOLD (regiond_memfd_hold_get_type ())
@@ -307,12 +389,10 @@ cut (RegiondHold *hold)
   regiond_memfd_retire (REGIOND_MEMFD_HOLD (hold)->memfd);
 }
 
-static gboolean
-shares_fate (RegiondHold *hold,
-             RegiondHold *other)
+static RegiondSource *
+ref_source (RegiondHold *hold)
 {
-  return REGIOND_IS_MEMFD_HOLD (other) &&
-         REGIOND_MEMFD_HOLD (hold)->memfd == REGIOND_MEMFD_HOLD (other)->memfd;
+  return REGIOND_SOURCE (g_object_ref (REGIOND_MEMFD_HOLD (hold)->memfd));
 }
 
 static gboolean
@@ -323,6 +403,8 @@ listen_to (RegiondHold    *hold,
 {
   RegiondMemfd *memfd = REGIOND_MEMFD_HOLD (hold)->memfd;
 
+  if (func == NULL)
+    return TRUE;
   if (memfd->watch_id < 0)
     memfd->watch_id = regiond_watch_add (memfd->watch, memfd->fd, func, data, error);
   return memfd->watch_id >= 0;
@@ -344,7 +426,8 @@ regiond_memfd_hold_class_init (RegiondMemfdHoldClass *klass)
   hold_class->is_gone = is_gone;
   hold_class->is_cut = is_cut;
   hold_class->cut = cut;
-  hold_class->shares_fate = shares_fate;
+  hold_class->is_shared = TRUE;
+  hold_class->ref_source = ref_source;
   hold_class->listen = listen_to;
 }
 

@@ -237,9 +237,6 @@ test_what_comes_later_is_not_supported (void)
   };
 
   world_set_rules (world, RULES_ALLOW_ALL);
-  expect_open_error (alice, ERROR ("NotSupported"), "r", "{}");
-  expect_open_error (alice, ERROR ("NotSupported"), "w", "{}");
-  expect_open_error (alice, ERROR ("NotSupported"), "rw", "{}");
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'offset': <uint64 4096>}");
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'length': <uint64 4096>}");
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'revocation': <'immediate'>}");

@@ -21,6 +21,7 @@ objects_init (Objects *self,
   self->watch = regiond_watch_new (&error);
   g_assert_no_error (error);
   self->budget = regiond_budget_new (most);
+  self->server = regiond_proxy_server_new ();
   self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
   add (self, "bar0", PAGE);
   add (self, "bar2", 4 * PAGE);
@@ -31,6 +32,8 @@ objects_clear (Objects *self)
 {
   /* Objects give their bytes back on a thread. */
   wait_until (regiond_budget_get_held (self->budget) == 0);
+  regiond_server_stop (self->server);
+  regiond_server_unref (self->server);
   regiond_watch_unref (self->watch);
   regiond_budget_unref (self->budget);
   g_ptr_array_unref (self->regions);

@@ -3,13 +3,15 @@
 
 #include "budget.h"
 #include "mechanisms/memfd.h"
+#include "mechanisms/proxy.h"
 #include "watch.h"
 
-/* What the tests of memory objects share: a watch, a budget, and a device's
+/* What the tests of memory objects share: a watch, a budget, a server, and a device's
  * regions "bar0" (one page) and "bar2" (four). */
 typedef struct {
   RegiondWatch  *watch;
   RegiondBudget *budget;
+  RegiondServer *server; /* of proxied files */
   GPtrArray     *regions;
 } Objects;
 

@@ -23,7 +23,8 @@ tell (RegiondBackend *backend,
 static RegiondMechanism
 find_mechanism (RegiondBackend *backend,
                 RegiondRegion  *region,
-                RegiondAccess   access)
+                RegiondAccess   access,
+                GError        **error)
 {
   tell (backend, region->name);
   return access == RWM ? REGIOND_MECHANISM_MEMFD : REGIOND_MECHANISM_NONE;
@@ -44,7 +45,8 @@ list_proofs (RegiondBackend *backend,
 }
 
 static gboolean
-is_quick (RegiondBackend *backend)
+is_quick (RegiondBackend      *backend,
+          const RegiondWindow *window)
 {
   tell (backend, "quick?");
   return TRUE;
@@ -67,14 +69,13 @@ attach (RegiondBackend *backend,
 }
 
 static RegiondHold *
-open_region (RegiondBackend *backend,
-             RegiondRegion  *region,
-             RegiondAccess   access,
-             int            *fd,
-             GError        **error)
+open_region (RegiondBackend      *backend,
+             const RegiondWindow *window,
+             int                 *fd,
+             GError             **error)
 {
   tell (backend, "open");
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, region->name);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, window->region->name);
   return NULL;
 }
 
@@ -133,21 +134,22 @@ test_told (void)
   g_autoptr (GCancellable) cancelled = g_cancellable_new ();
   g_autoptr (GError) error = NULL, busy = NULL;
   g_autoptr (GPtrArray) proofs = g_ptr_array_new ();
+  RegiondWindow window = { .region = bar0, .length = PAGE, .access = RM };
   int fd = -1;
 
   regiond_backend_list_proofs (backend, proofs);
   g_assert_cmpuint (proofs->len, ==, 1);
   g_assert_cmpstr (g_ptr_array_index (proofs, 0), ==, "fuse-release");
-  g_assert_true (regiond_backend_is_quick (backend));
-  g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RWM), ==, REGIOND_MECHANISM_MEMFD);
-  g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RM), ==, REGIOND_MECHANISM_NONE);
+  g_assert_true (regiond_backend_is_quick (backend, &window));
+  g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RWM, NULL), ==, REGIOND_MECHANISM_MEMFD);
+  g_assert_cmpint (regiond_backend_find_mechanism (backend, bar0, RM, NULL), ==, REGIOND_MECHANISM_NONE);
   g_assert_cmpint (regiond_backend_get_revocation (backend, REGIOND_MECHANISM_MEMFD), ==,
                    REGIOND_REVOCATION_IMMEDIATE);
   g_assert_true (regiond_backend_attach (backend, NULL, NULL));
   g_cancellable_cancel (cancelled);
   g_assert_false (regiond_backend_attach (backend, cancelled, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_assert_null (regiond_backend_open_region (backend, bar0, RM, &fd, &busy));
+  g_assert_null (regiond_backend_open_region (backend, &window, &fd, &busy));
   g_assert_error (busy, G_IO_ERROR, G_IO_ERROR_BUSY);
   g_assert_true (regiond_backend_reset (backend, TRUE, NULL));
   g_assert_false (regiond_backend_reset (backend, FALSE, NULL));
@@ -162,12 +164,14 @@ test_memory (void)
 {
   g_auto (Objects) o;
   RegiondMemorySetup setup = { NULL, FALSE, FALSE };
+  RegiondMemoryMeans means;
   g_autoptr (RegiondBackend) backend = NULL;
   RegiondBackendClass *klass;
 
   objects_init (&o, 5 * PAGE);
+  means = (RegiondMemoryMeans){ o.watch, o.budget, o.server };
   setup.regions = o.regions;
-  backend = regiond_memory_backend_new ("shm0", &setup, o.watch, o.budget, NULL);
+  backend = regiond_memory_backend_new ("shm0", &setup, &means, NULL);
   klass = REGIOND_BACKEND_GET_CLASS (backend);
   g_assert_cmpstr (klass->name, ==, "memory");
   g_assert_cmpstr (klass->isolation, ==, "not-applicable");

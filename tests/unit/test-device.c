@@ -48,12 +48,12 @@ test_properties (void)
   expect_printed (f, SHM0, "Lingering", "0");
   expect_printed (f, SHM0, "Regions",
                   "{'bar0': {'index': <uint32 0>, 'size': <uint64 4096>, 'kind': <'memory'>, 'access': <'rwm'>, "
-                  "'mechanisms': <['memfd']>, 'revocation': <'detached'>}, "
+                  "'mechanisms': <['memfd', 'proxy']>, 'revocation': <'detached'>}, "
                   "'bar2': {'index': <uint32 1>, 'size': <uint64 262144>, 'kind': <'memory'>, 'access': <'rwm'>, "
-                  "'mechanisms': <['memfd']>, 'revocation': <'detached'>}}");
+                  "'mechanisms': <['memfd', 'proxy']>, 'revocation': <'detached'>}}");
   expect_printed (f, "/org/regiond1/devices/ring", "Regions",
                   "{'data': {'index': <uint32 0>, 'size': <uint64 4096>, 'kind': <'memory'>, 'access': <'rwm'>, "
-                  "'mechanisms': <['memfd']>, 'revocation': <'on-close'>}}");
+                  "'mechanisms': <['memfd', 'proxy']>, 'revocation': <'on-close'>}}");
 }
 
 static void

@@ -15,8 +15,9 @@ make (Objects *o,
       gboolean tolerate)
 {
   const RegiondMemorySetup setup = { o->regions, persist, tolerate };
+  const RegiondMemoryMeans means = { o->watch, o->budget, o->server };
   g_autoptr (GError) error = NULL;
-  RegiondBackend *backend = regiond_memory_backend_new ("shm0", &setup, o->watch, o->budget, &error);
+  RegiondBackend *backend = regiond_memory_backend_new ("shm0", &setup, &means, &error);
 
   g_assert_no_error (error);
   return backend;
@@ -36,8 +37,9 @@ open_bar2 (Objects        *o,
            RegiondBackend *backend,
            int            *fd)
 {
+  const RegiondWindow window = { .region = g_ptr_array_index (o->regions, 1), .length = 4 * PAGE, .access = RWM };
   g_autoptr (GError) error = NULL;
-  RegiondHold *hold = regiond_backend_open_region (backend, g_ptr_array_index (o->regions, 1), RWM, fd, &error);
+  RegiondHold *hold = regiond_backend_open_region (backend, &window, fd, &error);
 
   g_assert_no_error (error);
   return hold;
@@ -159,12 +161,14 @@ test_declared (void)
   g_auto (Objects) o;
   const RegiondMemorySetup persistent = { NULL, TRUE, FALSE };
   RegiondMemorySetup setup = persistent;
+  RegiondMemoryMeans means;
   g_autoptr (RegiondBackend) backend = NULL;
   g_autoptr (GError) error = NULL;
 
   objects_init (&o, 2 * BOTH - PAGE);
+  means = (RegiondMemoryMeans){ o.watch, o.budget, o.server };
   setup.regions = o.regions;
-  g_assert_null (regiond_memory_backend_new ("shm0", &setup, o.watch, o.budget, &error));
+  g_assert_null (regiond_memory_backend_new ("shm0", &setup, &means, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
 
   /* And what could not be had is not counted; what goes is given back. */
@@ -281,7 +285,7 @@ test_proofs (void)
   g_assert_cmpuint (proofs->len, >, 0);
   for (guint i = 0; i < proofs->len; i++)
     {
-      const char *const known[] = { "setlease", "keyring", NULL };
+      const char *const known[] = { "setlease", "keyring", "fuse-release", NULL };
 
       g_assert_true (g_strv_contains (known, g_ptr_array_index (proofs, i)));
     }
@@ -291,19 +295,21 @@ test_proofs (void)
 static void
 test_quick (void)
 {
+  const RegiondWindow mapped = { .access = RWM }, proxied = { .access = REGIOND_ACCESS_READ };
   g_auto (Objects) o;
   g_autoptr (RegiondBackend) little = NULL, much = NULL;
 
   objects_init (&o, 64 << 20);
   little = make (&o, FALSE, FALSE);
-  g_assert_true (regiond_backend_is_quick (little));
+  g_assert_true (regiond_backend_is_quick (little, &mapped));
   g_ptr_array_add (o.regions, regiond_region_new_memory ("bar4", 2, 32 << 20, NULL));
   much = make (&o, FALSE, FALSE);
-  g_assert_false (regiond_backend_is_quick (much));
+  g_assert_false (regiond_backend_is_quick (much, &mapped));
   attach (much);
-  g_assert_true (regiond_backend_is_quick (much));
+  g_assert_true (regiond_backend_is_quick (much, &mapped));
+  g_assert_false (regiond_backend_is_quick (much, &proxied));
   regiond_backend_spend (much);
-  g_assert_false (regiond_backend_is_quick (much));
+  g_assert_false (regiond_backend_is_quick (much, &mapped));
   g_clear_object (&much);
   g_ptr_array_set_size (o.regions, 2);
   g_clear_object (&little);
@@ -324,11 +330,14 @@ test_terms (void)
                    REGIOND_REVOCATION_DETACHED);
   g_assert_cmpint (regiond_backend_get_revocation (tolerant, REGIOND_MECHANISM_MEMFD), ==,
                    REGIOND_REVOCATION_ON_CLOSE);
-  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, RM), ==, REGIOND_MECHANISM_MEMFD);
-  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, RWM), ==, REGIOND_MECHANISM_MEMFD);
-  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, REGIOND_ACCESS_READ), ==, REGIOND_MECHANISM_NONE);
-  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, REGIOND_ACCESS_WRITE), ==,
-                   REGIOND_MECHANISM_NONE);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, RM, NULL), ==, REGIOND_MECHANISM_MEMFD);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, RWM, NULL), ==, REGIOND_MECHANISM_MEMFD);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, REGIOND_ACCESS_READ, NULL), ==,
+                   REGIOND_MECHANISM_PROXY);
+  g_assert_cmpint (regiond_backend_find_mechanism (retiring, bar2, REGIOND_ACCESS_WRITE, NULL), ==,
+                   REGIOND_MECHANISM_PROXY);
+  g_assert_cmpint (regiond_backend_get_revocation (tolerant, REGIOND_MECHANISM_PROXY), ==,
+                   REGIOND_REVOCATION_IMMEDIATE);
   g_clear_object (&retiring);
   g_clear_object (&tolerant);
 }

@@ -105,15 +105,19 @@ test_bad_input (void)
   g_autofree char *endless = g_strnfill (10000, 'r'), *long_label = g_strnfill (65, 'x');
   g_autofree char *label = g_strdup_printf ("{'label': <'%s'>}", long_label);
   const char *const accesses[] = { "", "m", "wm", "rr", "mr w", endless };
-  const char *const unserved[] = { "r", "w", "rw" };
+  const char *const nowhere[] = {
+    "{'offset': <uint64 262144>}", "{'offset': <uint64 18446744073709551615>}", "{'length': <uint64 0>}",
+    "{'length': <uint64 262145>}", "{'offset': <uint64 1>, 'length': <uint64 262144>}",
+    "{'offset': <uint64 262143>, 'length': <uint64 18446744073709551614>}",
+  };
   const char *const invalid[] = {
     "{'colour': <'red'>}", "{'exclusive': <'yes'>}", "{'revocation': <'sometimes'>}", "{'label': <'a\\nb'>}", label,
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (accesses); i++)
     expect_refused (f, "bar2", accesses[i], NULL, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "access");
-  for (gsize i = 0; i < G_N_ELEMENTS (unserved); i++)
-    expect_refused (f, "bar2", unserved[i], NULL, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, "rwm");
+  for (gsize i = 0; i < G_N_ELEMENTS (nowhere); i++)
+    expect_refused (f, "bar2", "rw", nowhere[i], G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "262144 bytes");
   for (gsize i = 0; i < G_N_ELEMENTS (invalid); i++)
     expect_refused (f, "bar2", "rwm", invalid[i], G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "");
   expect_refused (f, "bar7", "rwm", NULL, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, "bar0, bar2");
@@ -126,6 +130,24 @@ test_bad_input (void)
   g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, 0);
   g_assert_cmpuint (client_count_leases (f->person, SHM0), ==, 0);
   g_assert_true (client_sees_state (f->person, SHM0, "Device", "parked"));
+}
+
+static void
+test_part (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autofree char *lease = NULL;
+  struct stat facts;
+  int fd;
+
+  lease = client_must_open (f->person, SHM0, "bar2", "r", "{'offset': <uint64 4095>, 'length': <uint64 3>}", &fd);
+  expect_detail (f, "mechanism", "proxy");
+  expect_detail (f, "revocation", "immediate");
+  expect_detail (f, "offset", "4095");
+  expect_detail (f, "length", "3");
+  g_assert_cmpint (fstat (fd, &facts), ==, 0);
+  g_assert_cmpint (facts.st_size, ==, 3);
+  close (fd);
 }
 
 static void
@@ -268,6 +290,7 @@ test_many_at_once (void)
 static void
 add_tests (void)
 {
+  g_test_add_func ("/opening/a-part-of-a-region", test_part);
   g_test_add_func ("/opening/who-is-let-in-maps-it", test_grant);
   g_test_add_func ("/opening/polkit-hears-everything", test_details);
   g_test_add_func ("/opening/writing-is-another-action", test_write_action);

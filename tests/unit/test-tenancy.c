@@ -30,6 +30,28 @@ collect_reasons (GLogLevelFlags   level,
   return g_log_writer_default (level, fields, n, data);
 }
 
+/* What holds are made of: one source for each letter. */
+#define TYPE_FAKE_SOURCE (fake_source_get_type ())
+G_DECLARE_FINAL_TYPE (FakeSource, fake_source, FAKE, SOURCE, GObject)
+
+struct _FakeSource {
+  GObject parent_instance;
+};
+
+G_DEFINE_TYPE_WITH_CODE (FakeSource, fake_source, G_TYPE_OBJECT, G_IMPLEMENT_INTERFACE (REGIOND_TYPE_SOURCE, NULL))
+
+static void
+fake_source_class_init (FakeSourceClass *klass)
+{
+}
+
+static void
+fake_source_init (FakeSource *self)
+{
+}
+
+static FakeSource *sources[G_MAXINT8 + 1];
+
 /* A hold whose references the test itself takes and lets go. */
 #define TYPE_FAKE_HOLD (fake_hold_get_type ())
 G_DECLARE_FINAL_TYPE (FakeHold, fake_hold, FAKE, HOLD, RegiondHold)
@@ -69,11 +91,14 @@ cut (RegiondHold *hold)
   FAKE_HOLD (hold)->cut = TRUE;
 }
 
-static gboolean
-shares_fate (RegiondHold *hold,
-             RegiondHold *other)
+static RegiondSource *
+ref_source (RegiondHold *hold)
 {
-  return FAKE_HOLD (hold)->object == FAKE_HOLD (other)->object;
+  FakeSource **source = &sources[(int) FAKE_HOLD (hold)->object];
+
+  if (*source == NULL)
+    *source = g_object_new (TYPE_FAKE_SOURCE, NULL);
+  return REGIOND_SOURCE (g_object_ref (*source));
 }
 
 static gboolean
@@ -102,7 +127,8 @@ fake_hold_class_init (FakeHoldClass *klass)
   hold_class->is_gone = is_gone;
   hold_class->is_cut = is_cut;
   hold_class->cut = cut;
-  hold_class->shares_fate = shares_fate;
+  hold_class->is_shared = TRUE;
+  hold_class->ref_source = ref_source;
   hold_class->listen = listen_to;
 }
 
@@ -223,14 +249,14 @@ move_in (House      *house,
          gboolean    exclusive,
          GError    **error)
 {
-  RegiondLeaseTerms terms = { .exclusive = exclusive, .access = REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP,
+  RegiondLeaseTerms terms = { .exclusive = exclusive, .window = { .access = REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP },
                               .mechanism = REGIOND_MECHANISM_MEMFD, .label = "" };
 
   self->client = regiond_clients_get (house->daemon->clients, name);
   self->hold = g_object_new (TYPE_FAKE_HOLD, NULL);
   self->hold->object = object;
   terms.device = regiond_daemon_find_device (house->daemon, "shm0", NULL);
-  terms.region = regiond_device_find_region (terms.device, "bar0", NULL);
+  terms.window.region = regiond_device_find_region (terms.device, "bar0", NULL);
   terms.client = self->client;
   terms.hold = REGIOND_HOLD (self->hold);
   self->lease = regiond_lease_new (&terms, house->daemon->next_lease++);
