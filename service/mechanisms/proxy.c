@@ -86,20 +86,6 @@ steal_idle_source (RegiondProxy *self)
   return self->ended && self->busy == 0 ? g_steal_pointer (&self->source) : NULL;
 }
 
-/* Closes the connection, for good: the kernel then answers ENOTCONN on every
- * copy of the file, and to every request it still has. Its number stays taken,
- * so that no thread that is about to use it meets another file. */
-static void
-close_connection (RegiondProxy *self)
-{
-  int nothing = open ("/dev/null", O_RDWR | O_CLOEXEC);
-
-  fuse_session_exit (self->session);
-  if (nothing < 0 || dup3 (nothing, fuse_session_fd (self->session), O_CLOEXEC) < 0)
-    g_error ("A revoked connection cannot be closed: %s", g_strerror (errno));
-  close (nothing);
-}
-
 static void
 end (RegiondProxy *self)
 {
@@ -110,11 +96,9 @@ end (RegiondProxy *self)
   source = steal_idle_source (self);
   g_mutex_unlock (&self->lock);
 
-  if (regiond_server_remove (self->server, self->number, fuse_session_fd (self->session)))
-    {
-      close_connection (self);
-      stir (self);
-    }
+  fuse_session_exit (self->session);
+  if (regiond_server_cut (self->server, self->number, fuse_session_fd (self->session)))
+    stir (self);
 }
 
 /* Requests. */
@@ -125,6 +109,7 @@ on_init (void                  *data,
 {
   /* No caching, no splicing, no mapping: each access arrives as it was made. */
   connection->want = 0;
+  connection->max_readahead = 0;
 }
 
 /* Until the fd is made it is regiond's own file: opening it needs no

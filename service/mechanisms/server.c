@@ -5,6 +5,7 @@
 #include "mechanisms/mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,7 @@ struct _RegiondServer {
   GError          *unavailable;
   int              epoll;
   int              wake; /* an eventfd: the threads are to end */
+  int              null; /* /dev/null; there must be one when there are no more fds */
   GMutex           lock; /* guards what follows */
   GCond            free; /* the lead is */
   gboolean         led;
@@ -37,7 +39,9 @@ prepare (RegiondServer *self)
 
   self->epoll = epoll_create1 (EPOLL_CLOEXEC);
   self->wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return self->epoll >= 0 && self->wake >= 0 && epoll_ctl (self->epoll, EPOLL_CTL_ADD, self->wake, &event) == 0;
+  self->null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  return self->epoll >= 0 && self->wake >= 0 && self->null >= 0 &&
+         epoll_ctl (self->epoll, EPOLL_CTL_ADD, self->wake, &event) == 0;
 }
 
 /* What the library has to say is for those who look for a fault. */
@@ -76,14 +80,20 @@ regiond_server_ref (RegiondServer *self)
 }
 
 static void
+close_if_open (int fd)
+{
+  if (fd >= 0)
+    close (fd);
+}
+
+static void
 clear (RegiondServer *self)
 {
   g_clear_error (&self->unavailable);
   g_hash_table_unref (self->clients);
-  if (self->epoll >= 0)
-    close (self->epoll);
-  if (self->wake >= 0)
-    close (self->wake);
+  close_if_open (self->epoll);
+  close_if_open (self->wake);
+  close_if_open (self->null);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->free);
 }
@@ -160,7 +170,7 @@ serve (RegiondServerThread *thread,
     g_object_ref (client);
   g_mutex_unlock (&self->lock);
 
-  /* Removed, since the event was taken. */
+  /* Cut, since the event was taken. */
   if (client != NULL)
     self->serve (client, thread);
 }
@@ -244,22 +254,22 @@ regiond_server_add (RegiondServer *self,
 }
 
 gboolean
-regiond_server_remove (RegiondServer *self,
-                       guint64        number,
-                       int            connection)
+regiond_server_cut (RegiondServer *self,
+                    guint64        number,
+                    int            connection)
 {
-  gpointer key = NULL, client = NULL;
+  gpointer key = NULL;
+  g_autoptr (GObject) client = NULL;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  g_mutex_lock (&self->lock);
-  if (g_hash_table_steal_extended (self->clients, &number, &key, &client))
-    epoll_ctl (self->epoll, EPOLL_CTL_DEL, connection, NULL);
-  g_mutex_unlock (&self->lock);
-
-  g_free (key);
-  if (client == NULL)
+  if (!g_hash_table_steal_extended (self->clients, &number, &key, (gpointer *) &client))
     return FALSE;
 
-  g_object_unref (client);
+  /* The number is taken, so there is nothing that it could want for. */
+  epoll_ctl (self->epoll, EPOLL_CTL_DEL, connection, NULL);
+  if (TEMP_FAILURE_RETRY (dup3 (self->null, connection, O_CLOEXEC)) < 0)
+    g_error ("A connection cannot be closed: %s", g_strerror (errno));
+  g_free (key);
   return TRUE;
 }
 

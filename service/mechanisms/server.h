@@ -39,12 +39,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondServer, regiond_server_unref)
 /* NotSupported with the reason. Tried out when the server was made. */
 gboolean       regiond_server_is_available (RegiondServer *self, GError **error);
 
-/* Serves @connection for @client, an object that it keeps, until it is removed.
+/* Serves @connection for @client, an object that it keeps, until it is cut.
  * Returns a number for it, never 0, or 0 with LimitExceeded or Failed. */
 guint64        regiond_server_add (RegiondServer *self, int connection, GObject *client, GError **error);
 
-/* Any thread. TRUE the first time. */
-gboolean       regiond_server_remove (RegiondServer *self, guint64 number, int connection);
+/* Stops serving a connection and closes it, for good: the kernel then answers
+ * ENOTCONN on every file of it, and to each request that it still has. What is
+ * left in its place is an fd of /dev/null, so that no thread that is about to
+ * use the number meets another file. Never fails. Any thread; TRUE the first
+ * time. */
+gboolean       regiond_server_cut (RegiondServer *self, guint64 number, int connection);
 
 /* Lets another thread lead. FALSE when there is none and none can be made: then
  * nothing that blocks must be done. */

@@ -3,6 +3,7 @@
 #include "watch.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -118,12 +119,49 @@ get_queue_length (void)
   return g_ascii_strtoull (text, NULL, 10);
 }
 
+/* An open file on a file system that is mounted nowhere: it goes with it. */
+static void
+watched_init_alone (Watched      *self,
+                    RegiondWatch *watch)
+{
+  g_autoptr (GError) error = NULL;
+  int context = fsopen ("tmpfs", FSOPEN_CLOEXEC);
+  int mount;
+
+  g_assert_cmpint (fsconfig (context, FSCONFIG_CMD_CREATE, NULL, NULL, 0), ==, 0);
+  mount = fsmount (context, FSMOUNT_CLOEXEC, 0);
+  self->fd = openat (mount, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  self->woken = 0;
+  self->id = regiond_watch_add_unmount (watch, self->fd, on_woken, self, &error);
+  g_assert_no_error (error);
+  close (mount);
+  close (context);
+}
+
+static void
+test_unmount (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  Watched alone, beside;
+
+  watched_init_alone (&alone, watch);
+  watched_init (&beside, watch);
+  stir (&alone);
+  stir (&beside);
+  wait_until (beside.woken > 0);
+  g_assert_cmpuint (alone.woken, ==, 0);
+  close (alone.fd);
+  wait_until (alone.woken > 0);
+  g_assert_cmpuint (alone.woken, ==, 1);
+  close (beside.fd);
+}
+
 static void
 test_overflow (void)
 {
   g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
   const guint most = get_queue_length ();
-  Watched one, other, lost;
+  Watched one, other, lost, unmounted, mounted;
 
   if (most > 200000)
     {
@@ -134,13 +172,21 @@ test_overflow (void)
   watched_init (&one, watch);
   watched_init (&other, watch);
   watched_init (&lost, watch);
+  watched_init_alone (&unmounted, watch);
+  watched_init_alone (&mounted, watch);
   for (guint i = 0; i <= most / 2; i++) /* in turns: equal neighbours would merge */
     {
       stir (&one);
       stir (&other);
     }
   stir (&lost);
+  close (unmounted.fd);
   wait_until (lost.woken > 0);
+
+  /* What would be a proof is proved anew, and not assumed. */
+  wait_until (unmounted.woken > 0);
+  g_assert_cmpuint (mounted.woken, ==, 0);
+  close (mounted.fd);
   close (one.fd);
   close (other.fd);
   close (lost.fd);
@@ -165,6 +211,7 @@ main (int   argc,
   g_test_add_func ("/watch/a-hundred-closes-wake-at-least-once", test_merged);
   g_test_add_func ("/watch/it-wakes-every-time", test_again);
   g_test_add_func ("/watch/who-has-been-removed-sleeps-on", test_removed);
+  g_test_add_func ("/watch/an-unmount-wakes-once-and-for-all", test_unmount);
   g_test_add_func ("/watch/an-overflow-wakes-everybody", test_overflow);
   g_test_add_func ("/watch/what-is-no-file-is-refused", test_bad_fd);
   return g_test_run ();
