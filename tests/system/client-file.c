@@ -35,10 +35,10 @@ run_pfill (Command *command)
   int fd = command_number (command, 0);
   char chunk[4096];
   struct stat info;
-  gssize n = 0;
+  gssize n;
 
   memset (chunk, 'x', sizeof chunk);
-  g_assert_cmpint (fstat (fd, &info), ==, 0);
+  n = fstat (fd, &info);
   for (off_t at = 0; n >= 0 && at < info.st_size; at += n)
     n = pwrite (fd, chunk, MIN ((off_t) sizeof chunk, info.st_size - at), at);
   client_answer_errno (command->words[0], n < 0);
@@ -66,6 +66,36 @@ run_pzeros (Command *command)
     client_answer (command->words[0], zeros && at > 0 ? "yes" : "no", NULL);
 }
 
+static GThread *hammer;
+
+/* Until it fails: how. */
+static gpointer
+read_on (gpointer data)
+{
+  guint32 word;
+
+  while (pread (GPOINTER_TO_INT (data), &word, sizeof word, 0) > 0)
+    ;
+  return GINT_TO_POINTER (errno);
+}
+
+/* hammer FD: reads, four bytes at a time, until that fails */
+static void
+run_hammer (Command *command)
+{
+  hammer = g_thread_new ("hammer", read_on, GINT_TO_POINTER ((int) command_number (command, 0)));
+  client_done (command->words[0]);
+}
+
+/* hammered: waits for the failure and answers its name */
+static void
+run_hammered (Command *command)
+{
+  int number = GPOINTER_TO_INT (g_thread_join (g_steal_pointer (&hammer)));
+
+  client_answer (command->words[0], strerrorname_np (number), NULL);
+}
+
 gboolean
 client_file_run (Command *command)
 {
@@ -79,6 +109,10 @@ client_file_run (Command *command)
     run_pfill (command);
   else if (g_str_equal (name, "pzeros"))
     run_pzeros (command);
+  else if (g_str_equal (name, "hammer"))
+    run_hammer (command);
+  else if (g_str_equal (name, "hammered"))
+    run_hammered (command);
   else
     return FALSE;
   return TRUE;

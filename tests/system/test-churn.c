@@ -12,7 +12,7 @@
 /* Of a command's rounds no answer is waited for longer than for any other. */
 #define BATCH 50
 
-static const char *const accesses[] = { "rwm" };
+static const char *const accesses[] = { "rwm", "rw" };
 
 typedef struct
 {

@@ -10,7 +10,7 @@
 #define KEPT_TEXT "kept while the service lives"
 
 /* What is lent in either way: every test that lends something is run with each. */
-static const char *const accesses[] = { "rwm" };
+static const char *const accesses[] = { "rwm", "rw" };
 
 static World *
 new_world (const char *daemon)
@@ -389,6 +389,113 @@ test_the_bus_is_killed (gconstpointer access)
   before_clear (&before);
 }
 
+/* How many times it is tried to hit a read at another of its steps. */
+#define HITS 20
+
+/* No process that has been killed waits for anything: it is gone soon. */
+static void
+expect_gone (Process *process)
+{
+  gint64 start = g_get_monotonic_time ();
+
+  process_wait (process);
+  expect_quick (start);
+}
+
+/* She reads without a pause what is proxied to her. */
+static Stay *
+read_on (Person *person)
+{
+  Stay *stay = stay_begin (person, "shm0", "bar2", "rw", "{}");
+
+  g_free (person_do (person, "hammer", stay->opened->fd, NULL));
+  return stay;
+}
+
+/* The access under way has ended with an error, and so does every other. */
+static void
+expect_broken_off (Stay *stay)
+{
+  gint64 start = g_get_monotonic_time ();
+  g_autofree char *error = person_do (stay->person, "hammered", NULL);
+
+  expect_quick (start);
+  if (!g_str_equal (error, "ECONNABORTED") && !g_str_equal (error, "ENOTCONN") && !g_str_equal (error, "EIO"))
+    g_error ("an access under way ended with %s", error);
+  stay_expect_cut_off (stay, NULL);
+}
+
+static void
+test_killed_during_a_read (void)
+{
+  g_autoptr (World) world = new_world ("");
+  guint before = count_idle_fds (world, "rw");
+
+  for (guint i = 0; i < HITS; i++)
+    {
+      g_autoptr (Person) reader = person_new ("alice", UID_ALICE);
+      g_autoptr (Stay) stay = read_on (reader);
+
+      g_usleep (i * 50);
+      process_signal (reader->process, SIGKILL);
+      expect_gone (reader->process);
+    }
+  expect_nothing_left (world, "rw", before);
+}
+
+static gboolean
+has_ended (gpointer data)
+{
+  return !process_is_running (data);
+}
+
+/* What she has asked for may be with a service that does not answer. */
+static void
+test_killed_while_the_service_stands_still (void)
+{
+  g_autoptr (World) world = new_world ("");
+  guint before = count_idle_fds (world, "rw");
+  guint late = 0;
+
+  for (guint i = 0; i < HITS; i++)
+    {
+      g_autoptr (Person) reader = person_new ("alice", UID_ALICE);
+      g_autoptr (Stay) stay = read_on (reader);
+
+      process_stop (world->regiond);
+      process_signal (reader->process, SIGKILL);
+      late += !wait_for (has_ended, reader->process, 50);
+      process_signal (world->regiond, SIGCONT);
+      expect_gone (reader->process);
+    }
+  g_test_message ("%u of %u had to wait for the service", late, HITS);
+  expect_nothing_left (world, "rw", before);
+}
+
+/* It is stopped, one of two readers is killed, and then it is killed itself. */
+static void
+test_the_service_is_stopped_and_killed_during_reads (void)
+{
+  g_autoptr (World) world = new_world ("");
+
+  for (guint i = 0; i < HITS / 2; i++)
+    {
+      g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+      g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+      g_autoptr (Stay) hers = read_on (alice);
+      g_autoptr (Stay) his = read_on (bob);
+
+      if (i % 2)
+        process_stop (world->regiond);
+      process_signal (alice->process, SIGKILL);
+      process_free (g_steal_pointer (&world->regiond));
+      expect_gone (alice->process);
+      expect_broken_off (his);
+      world->regiond = service_start (world->root);
+      g_assert_cmpuint (world_count_leases (world), ==, 0);
+    }
+}
+
 static void
 add (const char *path,
      GTestDataFunc test)
@@ -414,5 +521,9 @@ main (int argc,
   add ("/faults/killed-at-any-moment", test_killed_at_any_moment);
   add ("/faults/the-service-is-killed", test_the_service_is_killed);
   add ("/faults/the-bus-is-killed", test_the_bus_is_killed);
+  g_test_add_func ("/faults/killed-during-a-read", test_killed_during_a_read);
+  g_test_add_func ("/faults/killed-while-the-service-stands-still", test_killed_while_the_service_stands_still);
+  g_test_add_func ("/faults/the-service-is-stopped-and-killed-during-reads",
+                   test_the_service_is_stopped_and_killed_during_reads);
   return g_test_run ();
 }

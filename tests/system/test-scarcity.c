@@ -11,7 +11,7 @@
 #include "world.h"
 
 /* What is lent in either way: every test that lends something is run with each. */
-static const char *const accesses[] = { "rwm" };
+static const char *const accesses[] = { "rwm", "rw" };
 
 #define DEVICES 40
 #define EXHAUSTED ERROR ("LimitExceeded")
@@ -225,6 +225,56 @@ test_descriptors_end_at_the_first_call (gconstpointer access)
       limit (world, RLIMIT_NOFILE, RLIM_INFINITY);
       again = person_open (alice, "shm0", "bar2", access, "{}");
     }
+}
+
+static guint
+count_all_fds (World *world)
+{
+  g_autofree char *folder = g_strdup_printf ("/proc/%d/fd", world->regiond->pid);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  guint n = 0;
+
+  while (dir && g_dir_read_name (dir))
+    n++;
+  return n;
+}
+
+/* Taking something back needs no new descriptor. */
+static void
+test_taken_back_without_descriptors (gconstpointer access)
+{
+  g_autoptr (World) world = new_world_of_many ();
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (GPtrArray) lent = g_ptr_array_new_with_free_func ((GDestroyNotify) opened_free);
+  guint before = process_count_fds (world->regiond);
+
+  /* Until there is no gap in the numbers, which a limit would leave free. */
+  for (guint i = 0; i < 4 || (i < DEVICES && count_all_fds (world) < count_numbers (world)); i++)
+    {
+      g_autofree char *device = many (i);
+
+      g_ptr_array_add (lent, person_open (alice, device, "a", access, "{}"));
+    }
+  limit (world, RLIMIT_NOFILE, count_numbers (world));
+  g_assert_null (try_to_open (alice, "shm0", "bar2", access));
+
+  for (guint i = 0; i < 3; i++)
+    {
+      Opened *opened = lent->pdata[i];
+
+      if (i == 0)
+        g_variant_unref (world_call (world, opened->path, LEASE_INTERFACE, "Revoke",
+                                     g_variant_new_parsed ("('now', @a{sv} {})")));
+      else if (i == 1)
+        g_free (person_call (alice, opened->path, LEASE_INTERFACE, "Release", "()"));
+      person_let_go (alice, NULL, opened->fd);
+      world_wait_gone (world, opened->path, 2000);
+    }
+  person_kill (alice);
+  world_wait_no_leases (world, 2000);
+  g_assert_true (process_is_running (world->regiond));
+  limit (world, RLIMIT_NOFILE, RLIM_INFINITY);
+  world_wait_fds (world, before + 2);
 }
 
 /* Calls come with descriptors, which there is no room for. */
@@ -450,6 +500,7 @@ main (int argc,
   add ("/scarcity/descriptors-end-at-any-step", test_descriptors_end_at_any_step);
   add ("/scarcity/descriptors-end-at-the-first-call", test_descriptors_end_at_the_first_call);
   g_test_add_func ("/scarcity/descriptors-that-come-with-calls", test_descriptors_that_come_with_calls);
+  add ("/scarcity/taken-back-without-descriptors", test_taken_back_without_descriptors);
   add ("/scarcity/no-memory-for-a-whole-device", test_no_memory_for_a_whole_device);
   add ("/scarcity/files-must-be-small", test_files_must_be_small);
   g_test_add_func ("/scarcity/no-watches-are-left", test_no_watches_are_left);
