@@ -35,7 +35,7 @@ struct _RegiondProxy {
   guint64              length;
   RegiondAccess        access;
   guint32              uid;
-  Access              *taken; /* by the leading thread, out of the request it reads */
+  Access               taken; /* out of the request that is being read; without a request: none */
 
   GMutex         lock; /* guards what follows */
   RegiondSource *source; /* NULL when the file has ended and no access is under way */
@@ -215,18 +215,21 @@ on_release (fuse_req_t             request,
   release (self);
 }
 
-static Access *
-access_new (RegiondProxy *self,
-            fuse_req_t    request,
-            off_t         offset,
-            gsize         width)
+/* To be performed when the library is done with the request. */
+static void
+take (RegiondProxy *self,
+      fuse_req_t    request,
+      off_t         offset,
+      gsize         width,
+      const char   *bytes)
 {
-  Access *access = g_new0 (Access, 1);
-
-  access->request = request;
-  access->offset = self->offset + offset;
-  access->width = MIN (width, self->length - offset);
-  return access;
+  self->taken = (Access){
+    .request = request,
+    .is_write = bytes != NULL,
+    .offset = self->offset + offset,
+    .width = MIN (width, self->length - offset),
+    .bytes = (const guint8 *) bytes,
+  };
 }
 
 static void
@@ -241,7 +244,7 @@ on_read (fuse_req_t             request,
   if ((guint64) offset >= self->length)
     fuse_reply_buf (request, NULL, 0);
   else
-    self->taken = access_new (self, request, offset, MIN (width, REGIOND_SERVER_SCRATCH));
+    take (self, request, offset, MIN (width, REGIOND_SERVER_SCRATCH), NULL);
 }
 
 static void
@@ -255,14 +258,9 @@ on_write (fuse_req_t             request,
   RegiondProxy *self = fuse_req_userdata (request);
 
   if ((guint64) offset >= self->length)
-    {
-      fuse_reply_err (request, ENOSPC);
-      return;
-    }
-
-  self->taken = access_new (self, request, offset, width);
-  self->taken->is_write = TRUE;
-  self->taken->bytes = (const guint8 *) bytes;
+    fuse_reply_err (request, ENOSPC);
+  else
+    take (self, request, offset, width, bytes);
 }
 
 /* Everything else gets ENOSYS from the library, of which the kernel makes what
@@ -279,6 +277,7 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* Accesses. */
 
+/* Until it is finished, the source stays. NULL when the file has ended. */
 static RegiondSource *
 begin (RegiondProxy *self)
 {
@@ -288,7 +287,7 @@ begin (RegiondProxy *self)
     return NULL;
 
   self->busy++;
-  return g_object_ref (self->source);
+  return self->source;
 }
 
 static void
@@ -320,28 +319,32 @@ claim_answer (RegiondProxy *self,
   return mine;
 }
 
-static void
-perform (RegiondProxy        *self,
-         RegiondSource       *source,
-         Access              *access,
-         RegiondServerThread *thread)
+/* Returns 0 or an errno; sets @bytes to what has been read. */
+static int
+perform (RegiondSource       *source,
+         const Access        *access,
+         RegiondServerThread *thread,
+         const guint8       **bytes)
 {
-  const guint8 *bytes = thread->scratch;
-  int errsv;
-
   if (access->is_write)
-    errsv = regiond_source_write (source, access->offset, access->width, access->bytes);
-  else
-    errsv = regiond_source_read (source, access->offset, access->width, thread->scratch, &bytes);
+    return regiond_source_write (source, access->offset, access->width, access->bytes);
 
-  if (!claim_answer (self, access))
-    return;
+  *bytes = thread->scratch;
+  return regiond_source_read (source, access->offset, access->width, thread->scratch, bytes);
+}
+
+/* Memory that cannot be read is EIO: the kernel makes it so. */
+static void
+answer (const Access *access,
+        int           errsv,
+        const guint8 *bytes)
+{
   if (errsv != 0)
     fuse_reply_err (access->request, errsv);
   else if (access->is_write)
     fuse_reply_write (access->request, access->width);
-  else if (fuse_reply_buf (access->request, (const char *) bytes, access->width) == -EFAULT)
-    g_warning ("Memory of a region could not be read");
+  else
+    fuse_reply_buf (access->request, (const char *) bytes, access->width);
 }
 
 static Access *
@@ -366,8 +369,11 @@ perform_all (RegiondProxy        *self,
   while (access != NULL)
     {
       Access *done = access;
+      const guint8 *bytes;
+      int errsv = perform (source, done, thread, &bytes);
 
-      perform (self, source, done, thread);
+      if (claim_answer (self, done))
+        answer (done, errsv, bytes);
       access = next_access (self, done);
       access_free (done);
       finish (self);
@@ -392,34 +398,47 @@ enqueue (RegiondProxy *self,
 }
 
 static void
+start_slow (RegiondProxy        *self,
+            RegiondSource       *source,
+            const Access        *taken,
+            RegiondServerThread *thread)
+{
+  Access *access = g_memdup2 (taken, sizeof *taken);
+
+  if (!enqueue (self, access))
+    return;
+
+  if (regiond_server_hand_over (thread))
+    {
+      perform_all (self, source, thread);
+      return;
+    }
+
+  next_access (self, access);
+  answer (access, ENOMEM, NULL);
+  access_free (access);
+  finish (self);
+}
+
+static void
 start (RegiondProxy        *self,
-       Access              *taken,
+       const Access        *access,
        RegiondServerThread *thread)
 {
-  g_autoptr (Access) access = taken;
-  g_autoptr (RegiondSource) source = begin (self);
+  RegiondSource *source = begin (self);
+  const guint8 *bytes;
+  int errsv;
 
   if (source == NULL)
-    fuse_reply_err (access->request, ENOTCONN);
+    answer (access, ENOTCONN, NULL);
   else if (regiond_source_is_quick (source))
     {
-      perform (self, source, access, thread);
+      errsv = perform (source, access, thread, &bytes);
+      answer (access, errsv, bytes);
       finish (self);
     }
-  else if (enqueue (self, access))
-    {
-      if (!regiond_server_hand_over (thread))
-        {
-          next_access (self, access);
-          fuse_reply_err (access->request, ENOMEM);
-          finish (self);
-          return;
-        }
-      g_steal_pointer (&access);
-      perform_all (self, source, thread);
-    }
   else
-    g_steal_pointer (&access);
+    start_slow (self, source, access, thread);
 }
 
 /* Interrupted accesses. */
@@ -512,7 +531,6 @@ serve (gpointer             client,
   RegiondProxy *self = client;
   int length = fuse_session_receive_buf (self->session, &thread->request);
   const struct fuse_in_header *header = thread->request.mem;
-  Access *access;
 
   if (length == 0)
     end (self);
@@ -526,11 +544,13 @@ serve (gpointer             client,
     }
 
   fuse_session_process_buf (self->session, &thread->request);
-  access = g_steal_pointer (&self->taken);
-  if (access != NULL)
+  if (self->taken.request != NULL)
     {
-      access->unique = header->unique;
-      start (self, access, thread);
+      Access access = self->taken;
+
+      self->taken.request = NULL;
+      access.unique = header->unique;
+      start (self, &access, thread);
     }
 }
 
