@@ -2,22 +2,35 @@
 #include "authority.h"
 
 #include "error.h"
+#include "queue.h"
+
+/* polkitd answers one question after the other: one is being answered, and the
+ * next ones are there when it is done. More would be answered no sooner, and
+ * whoever comes would wait behind them. */
+#define PLACES 3
+
+/* The bus lets regiond wait for 128 answers in all. Nobody's prompts take all
+ * places, however long they stay. */
+#define PROMPTS 64
+#define PROMPTS_EACH 16
 
 struct _RegiondAuthority {
-  PolkitAuthority *polkit;  /* NULL until it has been got */
+  PolkitAuthority *polkit; /* NULL until it has been got */
   gboolean         getting;
-  GQueue           waiting; /* GTask: the checks that wait for it */
-  guint            timeout;
-  guint            prompt_timeout;
+  RegiondPatience  patience;
+  RegiondQueue    *checks;      /* GTask */
+  RegiondQueue    *prompts;     /* GTask */
+  GHashTable      *connections; /* bus name -> how many are under way */
 };
 
 /* One check under way. */
 typedef struct {
   RegiondAuthority *authority;
   RegiondQuestion  *question;
-  GCancellable     *stop; /* what ends polkit's call: the caller's cancellable or the timeout */
-  gulong            chained;
-  GSource          *impatience; /* fires when the check is stopped while it waits */
+  RegiondQueue     *queue;     /* that it waits or has a place in */
+  GCancellable     *stop;      /* ends polkit's call; NULL while it waits */
+  GSource          *departure; /* fires when the caller has left; NULL once answered */
+  gint64            since;
   guint             timer;
   gboolean          timed_out;
 } Check;
@@ -60,6 +73,9 @@ static void
 clear (RegiondAuthority *self)
 {
   g_clear_object (&self->polkit);
+  regiond_queue_free (self->checks);
+  regiond_queue_free (self->prompts);
+  g_hash_table_unref (self->connections);
 }
 
 static void
@@ -71,30 +87,44 @@ release (RegiondAuthority *self)
 static void
 check_free (Check *self)
 {
-  g_assert (self->impatience == NULL);
+  g_assert (self->departure == NULL);
   g_clear_handle_id (&self->timer, g_source_remove);
-  g_object_unref (self->stop);
+  g_clear_object (&self->stop);
   regiond_question_free (self->question);
   release (self->authority);
   g_free (self);
 }
 
-static gboolean
-on_timeout (gpointer data)
+static guint
+count_connection (RegiondAuthority *self,
+                  const char       *name)
 {
-  Check *check = data;
-
-  check->timer = 0;
-  check->timed_out = TRUE;
-  g_cancellable_cancel (check->stop);
-  return G_SOURCE_REMOVE;
+  return GPOINTER_TO_UINT (g_hash_table_lookup (self->connections, name));
 }
 
 static void
-on_cancelled (GCancellable *cancellable,
-              gpointer      stop)
+set_connection (RegiondAuthority *self,
+                const char       *name,
+                guint             count)
 {
-  g_cancellable_cancel (stop);
+  if (count > 0)
+    g_hash_table_insert (self->connections, g_strdup (name), GUINT_TO_POINTER (count));
+  else
+    g_hash_table_remove (self->connections, name);
+}
+
+/* Before the answer: from now on nobody waits for it. */
+static void
+settle (Check *check)
+{
+  const char *name = check->question->subject;
+
+  if (check->departure == NULL)
+    return;
+
+  g_source_destroy (check->departure);
+  g_clear_pointer (&check->departure, g_source_unref);
+  set_connection (check->authority, name, count_connection (check->authority, name) - 1);
 }
 
 static void G_GNUC_PRINTF (4, 5)
@@ -112,7 +142,27 @@ refuse (GTask      *task,
   why = g_strdup_vprintf (format, arguments);
   va_end (arguments);
 
+  settle (check);
   g_task_return_new_error (task, domain, code, "Not allowed to %s: %s", check->question->purpose, why);
+}
+
+static void
+refuse_departed (GTask *task)
+{
+  settle (g_task_get_task_data (task));
+  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The caller has left the bus");
+}
+
+static void
+refuse_late (GTask *task)
+{
+  Check *check = g_task_get_task_data (task);
+  RegiondAuthority *self = check->authority;
+
+  refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+          "polkit did not answer about the action %s within %u ms (AuthorizationTimeout); see whether polkitd is well",
+          check->question->action,
+          check->queue == self->prompts ? self->patience.prompt_timeout : self->patience.timeout);
 }
 
 static void
@@ -122,12 +172,9 @@ refuse_failed (GTask  *task,
   Check *check = g_task_get_task_data (task);
 
   if (check->timed_out)
-    refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
-            "polkit did not answer about the action %s within %u ms (AuthorizationTimeout); see whether polkitd is well",
-            check->question->action,
-            check->question->interactive ? check->authority->prompt_timeout : check->authority->timeout);
-  else if (g_cancellable_is_cancelled (check->stop))
-    g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The caller has left the bus");
+    refuse_late (task);
+  else if (check->stop != NULL && g_cancellable_is_cancelled (check->stop))
+    refuse_departed (task);
   else if (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED))
     refuse (task, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
             "polkit is being asked too many questions at once; try again");
@@ -151,7 +198,10 @@ judge (GTask                     *task,
   if (polkit_authorization_result_get_is_authorized (result))
     {
       if (polkit_authorization_result_get_temporary_authorization_id (result) == NULL)
-        g_task_return_boolean (task, TRUE);
+        {
+          settle (check);
+          g_task_return_boolean (task, TRUE);
+        }
       else
         refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
                 "polkit remembers an authorization for the action %s that may have been given for another device; "
@@ -171,6 +221,23 @@ judge (GTask                     *task,
             action);
 }
 
+static void serve (RegiondAuthority *self);
+static gboolean on_timeout (gpointer data);
+
+/* polkit wants a person: asked again, where that takes nobody's place. */
+static void
+ask_person (GTask *task)
+{
+  Check *check = g_task_get_task_data (task);
+  RegiondAuthority *self = check->authority;
+  gint64 waited = (g_get_monotonic_time () - check->since) / 1000;
+
+  g_clear_handle_id (&check->timer, g_source_remove);
+  check->timer = g_timeout_add (MAX (0, self->patience.prompt_timeout - waited), on_timeout, task);
+  check->queue = self->prompts;
+  regiond_queue_push (check->queue, check->question->uid, g_object_ref (task));
+}
+
 static void
 on_checked (GObject      *source,
             GAsyncResult *result,
@@ -181,58 +248,47 @@ on_checked (GObject      *source,
   g_autoptr (GError) error = NULL;
   g_autoptr (PolkitAuthorizationResult) answer = NULL;
 
-  g_cancellable_disconnect (g_task_get_cancellable (task), check->chained);
   answer = polkit_authority_check_authorization_finish (POLKIT_AUTHORITY (source), result, &error);
-  if (answer == NULL)
+  regiond_queue_done (check->queue, check->question->uid);
+  if (check->departure == NULL)
+    g_debug ("polkit has answered about %s, who has left", check->question->subject);
+  else if (answer == NULL)
     refuse_failed (task, error);
+  else if (polkit_authorization_result_get_is_challenge (answer) && check->question->interactive &&
+           check->queue == check->authority->checks)
+    ask_person (task);
   else
     judge (task, answer);
+
+  g_clear_object (&check->stop);
+  serve (check->authority);
 }
 
 static void
-ask (GTask *task)
+ask (GTask                        *task,
+     PolkitCheckAuthorizationFlags flags)
 {
   Check *check = g_task_get_task_data (task);
   RegiondQuestion *question = check->question;
   g_autoptr (PolkitSubject) subject = polkit_system_bus_name_new (question->subject);
 
-  polkit_authority_check_authorization (
-      check->authority->polkit, subject, question->action, question->details,
-      question->interactive ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
-                            : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE,
-      check->stop, on_checked, g_object_ref (task));
+  check->stop = g_cancellable_new ();
+  polkit_authority_check_authorization (check->authority->polkit, subject, question->action, question->details, flags,
+                                        check->stop, on_checked, task);
 }
 
 static void
-stop_waiting (GTask *task)
+refuse_waiting (RegiondQueue *queue,
+                GError       *error)
 {
-  Check *check = g_task_get_task_data (task);
+  GTask *next;
 
-  g_queue_remove (&check->authority->waiting, task);
-  g_source_destroy (check->impatience);
-  g_clear_pointer (&check->impatience, g_source_unref);
-}
+  while ((next = regiond_queue_steal (queue)) != NULL)
+    {
+      g_autoptr (GTask) task = next;
 
-static void
-refuse_waiting (GTask  *task,
-                GError *error)
-{
-  Check *check = g_task_get_task_data (task);
-
-  stop_waiting (task);
-  g_cancellable_disconnect (g_task_get_cancellable (task), check->chained);
-  refuse_failed (task, error);
-}
-
-static gboolean
-on_impatient (GCancellable *stop,
-              gpointer      data)
-{
-  g_autoptr (GTask) task = data;
-  g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Stopped");
-
-  refuse_waiting (task, error);
-  return G_SOURCE_REMOVE;
+      refuse_failed (task, error);
+    }
 }
 
 static void
@@ -242,23 +298,13 @@ on_authority (GObject      *source,
 {
   RegiondAuthority *self = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (PolkitAuthority) polkit = polkit_authority_get_finish (result, &error);
-  GTask *next;
 
   self->getting = FALSE;
-  self->polkit = g_steal_pointer (&polkit);
-  while ((next = g_queue_peek_head (&self->waiting)) != NULL)
-    {
-      g_autoptr (GTask) task = next;
-
-      if (self->polkit == NULL)
-        refuse_waiting (task, error);
-      else
-        {
-          stop_waiting (task);
-          ask (task);
-        }
-    }
+  self->polkit = polkit_authority_get_finish (result, &error);
+  if (self->polkit != NULL)
+    serve (self);
+  else
+    refuse_waiting (self->checks, error);
   release (self);
 }
 
@@ -275,27 +321,81 @@ get_polkit (RegiondAuthority *self)
 }
 
 static void
-wait_for_polkit (RegiondAuthority *self,
-                 GTask            *task)
+serve (RegiondAuthority *self)
+{
+  GTask *task;
+
+  if (self->polkit == NULL)
+    {
+      get_polkit (self);
+      return;
+    }
+
+  while ((task = regiond_queue_serve (self->checks)) != NULL)
+    ask (task, POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE);
+  while ((task = regiond_queue_serve (self->prompts)) != NULL)
+    ask (task, POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION);
+}
+
+/* Out of the queue; the reference is the caller's. */
+static GTask *
+withdraw (GTask *task)
 {
   Check *check = g_task_get_task_data (task);
 
-  check->impatience = g_cancellable_source_new (check->stop);
-  g_source_set_callback (check->impatience, G_SOURCE_FUNC (on_impatient), task, NULL);
-  g_source_attach (check->impatience, NULL);
-  g_queue_push_tail (&self->waiting, g_object_ref (task));
-  get_polkit (self);
+  regiond_queue_withdraw (check->queue, check->question->uid, task);
+  return task;
+}
+
+static gboolean
+on_timeout (gpointer data)
+{
+  Check *check = g_task_get_task_data (data);
+
+  check->timer = 0;
+  check->timed_out = TRUE;
+  if (check->stop != NULL)
+    g_cancellable_cancel (check->stop);
+  else
+    {
+      g_autoptr (GTask) task = withdraw (data);
+
+      refuse_late (task);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* A prompt is taken off the person's screen. Any other question keeps its place
+ * until polkitd has answered: it is at work on it, and who comes and leaves, and
+ * comes again, must not have more than one user's share of polkitd. */
+static gboolean
+on_departed (GCancellable *cancellable,
+             gpointer      data)
+{
+  Check *check = g_task_get_task_data (data);
+
+  if (check->stop == NULL)
+    {
+      g_autoptr (GTask) task = withdraw (data);
+
+      refuse_departed (task);
+    }
+  else if (check->queue == check->authority->prompts)
+    g_cancellable_cancel (check->stop);
+  else
+    refuse_departed (data);
+  return G_SOURCE_REMOVE;
 }
 
 RegiondAuthority *
-regiond_authority_new (guint timeout,
-                       guint prompt_timeout)
+regiond_authority_new (const RegiondPatience *patience)
 {
   RegiondAuthority *self = g_rc_box_new0 (RegiondAuthority);
 
-  self->timeout = timeout;
-  self->prompt_timeout = prompt_timeout;
-  g_queue_init (&self->waiting);
+  self->patience = *patience;
+  self->checks = regiond_queue_new (PLACES, PLACES);
+  self->prompts = regiond_queue_new (PROMPTS, PROMPTS_EACH);
+  self->connections = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   get_polkit (self);
   return self;
 }
@@ -305,13 +405,31 @@ regiond_authority_free (RegiondAuthority *self)
 {
   g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "The service ends");
 
-  while (!g_queue_is_empty (&self->waiting))
-    {
-      g_autoptr (GTask) task = g_queue_peek_head (&self->waiting);
-
-      refuse_waiting (task, error);
-    }
+  refuse_waiting (self->checks, error);
+  refuse_waiting (self->prompts, error);
   release (self);
+}
+
+/* FALSE, and it is refused: there are too many of the same one's. */
+static gboolean
+has_room (RegiondAuthority *self,
+          GTask            *task)
+{
+  RegiondQuestion *question = ((Check *) g_task_get_task_data (task))->question;
+
+  if (count_connection (self, question->subject) >= self->patience.per_connection)
+    refuse (task, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
+            "%u calls of %s wait for polkit already (MaxAuthorizationsPerConnection); wait for some of them",
+            self->patience.per_connection, question->subject);
+  else if (regiond_queue_count (self->checks, question->uid) + regiond_queue_count (self->prompts, question->uid) >=
+           self->patience.per_user)
+    refuse (task, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
+            "%u calls of user %u wait for polkit already (MaxAuthorizationsPerUser); wait for some of them",
+            self->patience.per_user, question->uid);
+  else
+    return TRUE;
+
+  return FALSE;
 }
 
 void
@@ -321,22 +439,30 @@ regiond_authority_check (RegiondAuthority   *self,
                          GAsyncReadyCallback callback,
                          gpointer            data)
 {
-  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, data);
   Check *check = g_new0 (Check, 1);
 
   check->authority = g_rc_box_acquire (self);
   check->question = question;
-  check->stop = g_cancellable_new ();
-  check->timer = g_timeout_add (question->interactive ? self->prompt_timeout : self->timeout, on_timeout, check);
+  check->queue = self->checks;
+  check->since = g_get_monotonic_time ();
   g_task_set_task_data (task, check, (GDestroyNotify) check_free);
-  if (cancellable != NULL)
-    check->chained = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), g_object_ref (check->stop),
-                                            g_object_unref);
+  if (g_cancellable_is_cancelled (cancellable))
+    {
+      refuse_departed (task);
+      return;
+    }
+  if (!has_room (self, task))
+    return;
 
-  if (self->polkit != NULL)
-    ask (task);
-  else
-    wait_for_polkit (self, task);
+  set_connection (self, question->subject, count_connection (self, question->subject) + 1);
+  check->departure = g_cancellable_source_new (cancellable);
+  g_source_set_callback (check->departure, G_SOURCE_FUNC (on_departed), task, NULL);
+  g_source_set_priority (check->departure, G_PRIORITY_HIGH);
+  g_source_attach (check->departure, NULL);
+  check->timer = g_timeout_add (self->patience.timeout, on_timeout, task);
+  regiond_queue_push (self->checks, question->uid, g_object_ref (task));
+  serve (self);
 }
 
 gboolean

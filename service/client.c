@@ -20,6 +20,7 @@ struct _RegiondClient {
   gboolean        known;
   guint32         uid;
   guint32         pid;
+  GQueue          curious; /* GTask: those who wait to hear who it is */
   GCancellable   *gone;
   GHashTable     *leases; /* a set */
 };
@@ -134,6 +135,7 @@ regiond_clients_get (RegiondClients *self,
   client->clients = self;
   client->name = g_strdup (name);
   client->uid = G_MAXUINT32;
+  g_queue_init (&client->curious);
   client->gone = g_cancellable_new ();
   client->leases = g_hash_table_new (NULL, NULL);
   g_hash_table_insert (self->table, client->name, client);
@@ -158,24 +160,38 @@ on_credentials (GObject      *source,
                 GAsyncResult *result,
                 gpointer      data)
 {
-  g_autoptr (GTask) task = data;
-  RegiondClient *self = g_task_get_task_data (task);
+  g_autoptr (RegiondClient) self = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   g_autoptr (GVariant) credentials = NULL;
+  gboolean known;
+  GTask *next;
 
   if (reply != NULL)
     credentials = g_variant_get_child_value (reply, 0);
-  if (reply == NULL || !g_variant_lookup (credentials, "UnixUserID", "u", &self->uid))
+  known = reply != NULL && g_variant_lookup (credentials, "UnixUserID", "u", &self->uid);
+  if (known)
     {
-      g_task_return_new_error (task, REGIOND_ERROR, REGIOND_ERROR_GONE, "The bus does not say who %s is: %s",
-                               self->name, error != NULL ? error->message : "no user id");
-      return;
+      g_variant_lookup (credentials, "ProcessID", "u", &self->pid);
+      remember (self);
     }
 
-  g_variant_lookup (credentials, "ProcessID", "u", &self->pid);
-  remember (self);
-  g_task_return_boolean (task, TRUE);
+  while ((next = g_queue_pop_head (&self->curious)) != NULL)
+    {
+      g_autoptr (GTask) task = next;
+
+      if (known)
+        g_task_return_boolean (task, TRUE);
+      else
+        g_task_return_new_error (task, REGIOND_ERROR, REGIOND_ERROR_GONE, "The bus does not say who %s is: %s",
+                                 self->name, error != NULL ? error->message : "no user id");
+    }
+}
+
+gboolean
+regiond_client_is_known (RegiondClient *self)
+{
+  return self->known;
 }
 
 void
@@ -185,16 +201,18 @@ regiond_client_identify (RegiondClient      *self,
 {
   g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, data);
 
-  g_task_set_task_data (task, regiond_client_ref (self), (GDestroyNotify) regiond_client_unref);
   if (self->known)
     {
       g_task_return_boolean (task, TRUE);
       return;
     }
 
-  g_dbus_connection_call (self->clients->connection, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionCredentials",
-                          g_variant_new ("(s)", self->name), G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, -1,
-                          NULL, on_credentials, g_steal_pointer (&task));
+  /* Once, however many calls of his come before the answer. */
+  g_queue_push_tail (&self->curious, g_steal_pointer (&task));
+  if (g_queue_get_length (&self->curious) == 1)
+    g_dbus_connection_call (self->clients->connection, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionCredentials",
+                            g_variant_new ("(s)", self->name), G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, -1,
+                            NULL, on_credentials, regiond_client_ref (self));
 }
 
 gboolean

@@ -30,6 +30,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondClient, regiond_client_unref)
  * when the client has left. */
 void            regiond_client_identify (RegiondClient *self, GAsyncReadyCallback callback, gpointer data);
 gboolean        regiond_client_identify_finish (RegiondClient *self, GAsyncResult *result, GError **error);
+gboolean        regiond_client_is_known (RegiondClient *self);
 
 const char     *regiond_client_get_name (RegiondClient *self);
 guint32         regiond_client_get_uid (RegiondClient *self); /* after identify; before, G_MAXUINT32 */

@@ -71,6 +71,19 @@ make_server (void)
   return server;
 }
 
+static RegiondAuthority *
+make_authority (const RegiondSettings *settings)
+{
+  RegiondPatience patience = {
+    .timeout = settings->timeout,
+    .prompt_timeout = settings->prompt_timeout,
+    .per_user = settings->max_authorizations_per_user,
+    .per_connection = settings->max_authorizations_per_connection,
+  };
+
+  return regiond_authority_new (&patience);
+}
+
 RegiondDaemon *
 regiond_daemon_new (GDBusConnection *connection,
                     RegiondSettings *settings,
@@ -83,7 +96,7 @@ regiond_daemon_new (GDBusConnection *connection,
   self->devices = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_object_unref);
   self->next_lease = get_first_lease ();
   self->budget = regiond_budget_new (settings->max_memory);
-  self->authority = regiond_authority_new (settings->timeout, settings->prompt_timeout);
+  self->authority = make_authority (settings);
   self->clients = regiond_clients_new (connection, on_vanished);
   self->objects = g_dbus_object_manager_server_new (REGIOND_PATH);
   self->server = make_server ();

@@ -410,7 +410,7 @@ handle_revoke (RegiondDBusLease      *object,
     .grace = grace,
   };
   regiond_permit_ask (daemon->authority, revocation->caller, make_revoke_question (self, invocation, interactive),
-                      on_revoke_permitted, revocation);
+                      NULL, on_revoke_permitted, revocation);
   return TRUE;
 }
 

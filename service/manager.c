@@ -233,7 +233,7 @@ handle_add_memory_device (RegiondDBusManager    *object,
   change = change_new (self, invocation);
   change->settings = settings;
   regiond_permit_ask (self->daemon->authority, change->caller, make_add_question (change, interactive),
-                      on_add_permitted, change);
+                      NULL, on_add_permitted, change);
   return TRUE;
 }
 
@@ -303,7 +303,7 @@ handle_remove_device (RegiondDBusManager    *object,
   question = regiond_question_new (ACTION, invocation, interactive,
                                    g_strdup_printf ("remove device %s", regiond_device_get_id (device)));
   regiond_device_add_details (device, question);
-  regiond_permit_ask (self->daemon->authority, change->caller, question, on_remove_permitted, change);
+  regiond_permit_ask (self->daemon->authority, change->caller, question, NULL, on_remove_permitted, change);
   g_steal_pointer (&change);
   return TRUE;
 }

@@ -326,13 +326,18 @@ on_permitted (GObject      *source,
   Opening *self = data;
   GError *error = NULL;
 
-  /* What was in the way before polkit was asked comes first. */
-  if (self->error != NULL)
-    refuse (self, g_steal_pointer (&self->error));
-  else if (!regiond_permit_ask_finish (result, &error))
+  if (!regiond_permit_ask_finish (result, &error))
     refuse (self, error);
   else
     regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
+}
+
+/* Nobody is asked for a password for what could not be had anyway. */
+static gboolean
+is_worthwhile (gpointer data,
+               GError **error)
+{
+  return check_again (data, error);
 }
 
 static RegiondQuestion *
@@ -384,8 +389,5 @@ regiond_opening_start (RegiondDevice         *device,
       regiond_error_return (invocation, error);
       return;
     }
-  /* Nobody is asked for a password for what could not be had anyway; who it
-   * was is asked all the same, for the log. */
-  regiond_permit_ask (daemon->authority, self->client, check_again (self, &self->error) ? make_question (self) : NULL,
-                      on_permitted, self);
+  regiond_permit_ask (daemon->authority, self->client, make_question (self), is_worthwhile, on_permitted, self);
 }

@@ -4,12 +4,17 @@
 #include "authority.h"
 #include "client.h"
 
-/* Who asks, and may he: both are asked at once, one wait instead of two. Takes
- * @question; NULL where only the first is to be known. Ends early, with
+/* Whether there is any point in asking polkit. */
+typedef gboolean (*RegiondPermitFunc) (gpointer data, GError **error);
+
+/* Who asks, and may he? First the bus is asked for the user, whose turn with
+ * polkit it is. Then @worthwhile, if there is one, is called with @data: its
+ * error is the answer, and nobody is asked for a password in vain. Then polkit.
+ * Takes @question; NULL where only the first is to be known. Ends early, with
  * G_IO_ERROR_CANCELLED or Gone, when the client leaves. */
 void     regiond_permit_ask (RegiondAuthority *authority, RegiondClient *client, RegiondQuestion *question,
-                             GAsyncReadyCallback callback, gpointer data);
+                             RegiondPermitFunc worthwhile, GAsyncReadyCallback callback, gpointer data);
 
-/* FALSE with the first thing in the way: the errors of regiond_client_identify()
- * and regiond_authority_check(). */
+/* FALSE with what is in the way: the errors of regiond_client_identify(),
+ * @worthwhile and regiond_authority_check(). */
 gboolean regiond_permit_ask_finish (GAsyncResult *result, GError **error);

@@ -181,5 +181,5 @@ regiond_reset_start (RegiondDevice         *device,
   self->permitted = !is_exclusive_owner (self);
   if (check (self, &self->error) && self->permitted)
     question = make_question (self, interactive);
-  regiond_permit_ask (daemon->authority, self->client, question, on_permitted, self);
+  regiond_permit_ask (daemon->authority, self->client, question, NULL, on_permitted, self);
 }

@@ -57,6 +57,26 @@ respond (GDBusMethodInvocation *invocation,
                                  answer == FAKE_POLKIT_CHALLENGE, &details));
 }
 
+/* Takes @invocation. */
+static void
+respond_or_hang (FakePolkit            *self,
+                 GDBusMethodInvocation *invocation,
+                 FakePolkitAnswer       answer)
+{
+  GVariant *question = g_dbus_method_invocation_get_parameters (invocation);
+  guint32 flags;
+
+  g_variant_get_child (question, 3, "u", &flags);
+  if (answer == FAKE_POLKIT_PASSWORD)
+    answer = flags & 1 ? FAKE_POLKIT_YES : FAKE_POLKIT_CHALLENGE;
+  if (answer == FAKE_POLKIT_PROMPT)
+    answer = flags & 1 ? FAKE_POLKIT_HANG : FAKE_POLKIT_CHALLENGE;
+  if (answer == FAKE_POLKIT_HANG)
+    g_queue_push_tail (&self->hanging, invocation);
+  else
+    respond (invocation, answer);
+}
+
 static void
 on_call (GDBusConnection       *connection,
          const char            *sender,
@@ -80,10 +100,7 @@ on_call (GDBusConnection       *connection,
       self->asked++;
       g_clear_pointer (&self->question, g_variant_unref);
       self->question = g_variant_ref (parameters);
-      if (self->answer == FAKE_POLKIT_HANG)
-        g_queue_push_tail (&self->hanging, invocation);
-      else
-        respond (invocation, self->answer);
+      respond_or_hang (self, invocation, self->answer);
     }
   g_cond_broadcast (&self->changed);
 }
@@ -210,8 +227,8 @@ fake_polkit_set_answer (FakePolkit      *self,
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
   self->answer = answer;
-  while (answer != FAKE_POLKIT_HANG && !g_queue_is_empty (&self->hanging))
-    respond (g_queue_pop_head (&self->hanging), answer);
+  for (guint n = g_queue_get_length (&self->hanging); n > 0; n--)
+    respond_or_hang (self, g_queue_pop_head (&self->hanging), answer);
 }
 
 void
@@ -234,6 +251,22 @@ fake_polkit_wait_withdrawn (FakePolkit *self,
                             guint       times)
 {
   wait_for (self, &self->withdrawn, times, "told to forget a question");
+}
+
+guint
+fake_polkit_count_withdrawn (FakePolkit *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return self->withdrawn;
+}
+
+guint
+fake_polkit_count_hanging (FakePolkit *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return g_queue_get_length (&self->hanging);
 }
 
 static GVariant *

@@ -15,6 +15,8 @@ typedef enum {
   FAKE_POLKIT_REMEMBERED, /* yes, from a temporary authorization */
   FAKE_POLKIT_FAIL,       /* as for an action that it does not know */
   FAKE_POLKIT_HANG,       /* no answer until another is set */
+  FAKE_POLKIT_PASSWORD,   /* a challenge; and yes where a person may be asked */
+  FAKE_POLKIT_PROMPT,     /* a challenge; and no answer, as above, where a person may be asked */
 } FakePolkitAnswer;
 
 /* Has the name on the bus when it returns. */
@@ -32,6 +34,10 @@ guint       fake_polkit_count_asked (FakePolkit *self);
 
 /* Waits until so many questions have been withdrawn. */
 void        fake_polkit_wait_withdrawn (FakePolkit *self, guint times);
+guint       fake_polkit_count_withdrawn (FakePolkit *self);
+
+/* How many have no answer yet. */
+guint       fake_polkit_count_hanging (FakePolkit *self);
 
 /* About the last question. The detail is NULL where it was not sent. */
 char       *fake_polkit_get_action (FakePolkit *self);

@@ -33,6 +33,15 @@ answer_clear (Answer *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Answer, answer_clear)
 
+static RegiondAuthority *
+make_authority (guint timeout,
+                guint prompt_timeout)
+{
+  RegiondPatience patience = { timeout, prompt_timeout, 8, 6 };
+
+  return regiond_authority_new (&patience);
+}
+
 static RegiondQuestion *
 make_question (gboolean interactive)
 {
@@ -62,21 +71,23 @@ test_answers (Fixture *f)
   static const struct {
     FakePolkitAnswer answer;
     gboolean         interactive, own_domain;
+    guint            times; /* that polkit is asked: the second time about a person */
     int              code;
     const char      *word;
   } cases[] = {
-    { FAKE_POLKIT_NO, FALSE, FALSE, G_DBUS_ERROR_ACCESS_DENIED, "refuses" },
-    { FAKE_POLKIT_NO, TRUE, FALSE, G_DBUS_ERROR_ACCESS_DENIED, "refuses" },
-    { FAKE_POLKIT_CHALLENGE, FALSE, TRUE, REGIOND_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "interactive" },
-    { FAKE_POLKIT_CHALLENGE, TRUE, FALSE, G_DBUS_ERROR_ACCESS_DENIED, "agent" },
-    { FAKE_POLKIT_REMEMBERED, FALSE, FALSE, G_DBUS_ERROR_ACCESS_DENIED, "_keep" },
-    { FAKE_POLKIT_FAIL, FALSE, FALSE, G_DBUS_ERROR_ACCESS_DENIED, "not registered" },
+    { FAKE_POLKIT_NO, FALSE, FALSE, 1, G_DBUS_ERROR_ACCESS_DENIED, "refuses" },
+    { FAKE_POLKIT_NO, TRUE, FALSE, 1, G_DBUS_ERROR_ACCESS_DENIED, "refuses" },
+    { FAKE_POLKIT_CHALLENGE, FALSE, TRUE, 1, REGIOND_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "interactive" },
+    { FAKE_POLKIT_CHALLENGE, TRUE, FALSE, 2, G_DBUS_ERROR_ACCESS_DENIED, "agent" },
+    { FAKE_POLKIT_REMEMBERED, FALSE, FALSE, 1, G_DBUS_ERROR_ACCESS_DENIED, "_keep" },
+    { FAKE_POLKIT_FAIL, FALSE, FALSE, 1, G_DBUS_ERROR_ACCESS_DENIED, "not registered" },
   };
-  g_autoptr (RegiondAuthority) authority = regiond_authority_new (10000, 10000);
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
+      guint asked = fake_polkit_count_asked (f->polkit);
 
       fake_polkit_set_answer (f->polkit, cases[i].answer);
       ask (&answer, cases[i].interactive, NULL);
@@ -85,14 +96,15 @@ test_answers (Fixture *f)
       g_assert_cmpuint (answer.error->domain, ==, cases[i].own_domain ? REGIOND_ERROR : G_DBUS_ERROR);
       assert_error_says (answer.error, answer.error->domain, cases[i].code, "open region bar2",
                          "org.regiond1.read-region", cases[i].word);
-      g_assert_cmpuint (fake_polkit_get_flags (f->polkit), ==, cases[i].interactive ? 1 : 0);
+      g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked + cases[i].times);
+      g_assert_cmpuint (fake_polkit_get_flags (f->polkit), ==, cases[i].times - 1);
     }
 }
 
 static void
 test_yes (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = regiond_authority_new (10000, 10000);
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
   g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
   g_autofree char *action = NULL, *subject = NULL, *device = NULL, *label = NULL, *region = NULL;
 
@@ -116,14 +128,14 @@ test_yes (Fixture *f)
 static void
 test_timeout (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = regiond_authority_new (50, 100);
-  guint asked = fake_polkit_count_asked (f->polkit);
+  g_autoptr (RegiondAuthority) authority = make_authority (50, 100);
+  guint withdrawn = fake_polkit_count_withdrawn (f->polkit);
 
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
   for (int interactive = 0; interactive < 2; interactive++)
     {
       g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
 
+      fake_polkit_set_answer (f->polkit, interactive ? FAKE_POLKIT_PROMPT : FAKE_POLKIT_HANG);
       ask (&answer, interactive, NULL);
       wait_until (answer.done);
       g_assert_false (answer.allowed);
@@ -132,32 +144,179 @@ test_timeout (Fixture *f)
     }
 
   /* polkit is told to forget them. */
-  g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked + 2);
-  fake_polkit_wait_withdrawn (f->polkit, 2);
+  fake_polkit_wait_withdrawn (f->polkit, withdrawn + 2);
 }
 
+/* More than polkit is asked at once: the last ones are not asked at all. */
+static void
+test_waiting_times_out (Fixture *f)
+{
+  g_autoptr (RegiondAuthority) authority = make_authority (300, 10000);
+  g_auto (Answer) after = { authority, FALSE, FALSE, NULL };
+  Answer answers[6];
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      answers[i] = (Answer){ authority, FALSE, FALSE, NULL };
+      ask (&answers[i], i % 2, NULL);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      wait_until (answers[i].done);
+      assert_error_says (answers[i].error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "AuthorizationTimeout", "300 ms");
+      answer_clear (&answers[i]);
+    }
+
+  /* Places are free again. */
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  ask (&after, FALSE, NULL);
+  wait_until (after.done);
+  g_assert_true (after.allowed);
+}
+
+/* A prompt is dismissed; a check that polkit is at is not taken back. */
 static void
 test_cancelled (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = regiond_authority_new (10000, 10000);
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
+  guint withdrawn = fake_polkit_count_withdrawn (f->polkit);
+
+  for (int prompts = 0; prompts < 2; prompts++)
+    {
+      g_autoptr (GCancellable) gone = g_cancellable_new ();
+      g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
+      guint asked = fake_polkit_count_asked (f->polkit);
+
+      fake_polkit_set_answer (f->polkit, prompts ? FAKE_POLKIT_PROMPT : FAKE_POLKIT_HANG);
+      ask (&answer, prompts, gone);
+      wait_until (fake_polkit_count_asked (f->polkit) == asked + (prompts ? 2 : 1));
+      g_cancellable_cancel (gone);
+      wait_until (answer.done);
+      g_assert_error (answer.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+    }
+  fake_polkit_wait_withdrawn (f->polkit, withdrawn + 1);
+  g_assert_cmpuint (fake_polkit_count_withdrawn (f->polkit), ==, withdrawn + 1);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+}
+
+/* Who leaves while he waits is out of the queue at once, and polkit never hears of him. */
+static void
+test_cancelled_waiting (Fixture *f)
+{
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
   g_autoptr (GCancellable) gone = g_cancellable_new ();
-  g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
+  Answer staying[4];
+  g_auto (Answer) leaving = { authority, FALSE, FALSE, NULL };
   guint asked = fake_polkit_count_asked (f->polkit);
 
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
-  ask (&answer, FALSE, gone);
-  wait_until (fake_polkit_count_asked (f->polkit) > asked);
+  for (guint i = 0; i < G_N_ELEMENTS (staying); i++)
+    {
+      staying[i] = (Answer){ authority, FALSE, FALSE, NULL };
+      ask (&staying[i], FALSE, NULL);
+    }
+  ask (&leaving, FALSE, gone);
   g_cancellable_cancel (gone);
-  wait_until (answer.done);
-  g_assert_error (answer.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  fake_polkit_wait_withdrawn (f->polkit, 3);
+  wait_until (leaving.done);
+  g_assert_error (leaving.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  for (guint i = 0; i < G_N_ELEMENTS (staying); i++)
+    {
+      wait_until (staying[i].done);
+      g_assert_true (staying[i].allowed);
+    }
+  g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked + G_N_ELEMENTS (staying));
+}
+
+static RegiondQuestion *
+make_question_of (guint32     uid,
+                  const char *subject,
+                  gboolean    interactive)
+{
+  RegiondQuestion *question = make_question (interactive);
+
+  g_free (question->subject);
+  question->subject = g_strdup (subject);
+  question->uid = uid;
+  return question;
+}
+
+/* Six calls of a connection, eight of a user. */
+static void
+test_bounds (Fixture *f)
+{
+  static const struct {
+    guint32     uid;
+    const char *subject, *key; /* that refuses, or NULL */
+  } calls[] = {
+    { 1, ":1.1", NULL }, { 1, ":1.1", NULL }, { 1, ":1.1", NULL }, { 1, ":1.1", NULL },
+    { 1, ":1.1", NULL }, { 1, ":1.1", NULL }, { 1, ":1.1", "MaxAuthorizationsPerConnection" },
+    { 1, ":1.2", NULL }, { 1, ":1.2", NULL }, { 1, ":1.2", "MaxAuthorizationsPerUser" },
+    { 2, ":1.3", NULL },
+  };
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
+  Answer answers[G_N_ELEMENTS (calls)];
+  g_auto (Answer) after = { authority, FALSE, FALSE, NULL };
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      answers[i] = (Answer){ authority, FALSE, FALSE, NULL };
+      regiond_authority_check (authority, make_question_of (calls[i].uid, calls[i].subject, FALSE), NULL, on_checked,
+                               &answers[i]);
+      if (calls[i].key == NULL)
+        continue;
+      wait_until (answers[i].done);
+      assert_error_says (answers[i].error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, calls[i].key);
+      answer_clear (&answers[i]);
+    }
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      if (calls[i].key == NULL)
+        wait_until (answers[i].done && answers[i].allowed);
+    }
+  regiond_authority_check (authority, make_question_of (1, ":1.1", FALSE), NULL, on_checked, &after);
+  wait_until (after.done);
+  g_assert_true (after.allowed);
+}
+
+/* However many prompts of one user stand open: who needs none is answered, and
+ * another user's prompt comes up. */
+static void
+test_prompts_stop_nobody (Fixture *f)
+{
+  RegiondPatience patience = { 10000, 10000, 100, 100 };
+  g_autoptr (RegiondAuthority) authority = regiond_authority_new (&patience);
+  Answer prompting[40], other = { authority, FALSE, FALSE, NULL };
+  g_auto (Answer) plain = { authority, FALSE, FALSE, NULL };
+  g_autofree char *subject = NULL;
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_PROMPT);
+  for (guint i = 0; i < G_N_ELEMENTS (prompting); i++)
+    {
+      prompting[i] = (Answer){ authority, FALSE, FALSE, NULL };
+      regiond_authority_check (authority, make_question_of (1, ":1.1", TRUE), NULL, on_checked, &prompting[i]);
+    }
+  regiond_authority_check (authority, make_question_of (2, ":1.2", TRUE), NULL, on_checked, &other);
+  wait_until (fake_polkit_count_hanging (f->polkit) == 17);
+  ask (&plain, FALSE, NULL);
+  wait_until (plain.done);
+  g_assert_error (plain.error, REGIOND_ERROR, REGIOND_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED);
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  wait_until (other.done && other.allowed);
+  for (guint i = 0; i < G_N_ELEMENTS (prompting); i++)
+    wait_until (prompting[i].done && prompting[i].allowed);
 }
 
 static void
 test_cancelled_before (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = regiond_authority_new (10000, 10000);
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
   g_autoptr (GCancellable) gone = g_cancellable_new ();
   g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
 
@@ -170,6 +329,7 @@ test_cancelled_before (Fixture *f)
 
 typedef struct {
   gboolean done, allowed;
+  gboolean in_vain; /* as the one who asks would know */
   GError  *error;
 } Leave;
 
@@ -184,6 +344,17 @@ on_permitted (GObject      *source,
   leave->done = TRUE;
 }
 
+static gboolean
+is_worthwhile (gpointer data,
+               GError **error)
+{
+  Leave *leave = data;
+
+  if (leave->in_vain)
+    g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_BUSY, "In vain");
+  return !leave->in_vain;
+}
+
 static void
 on_vanished (gpointer lease)
 {
@@ -193,38 +364,43 @@ on_vanished (gpointer lease)
 static void
 test_permit (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = regiond_authority_new (10000, 10000);
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
   GDBusConnection *own = fixture_connect (f), *caller = fixture_connect (f);
   RegiondClients *clients = regiond_clients_new (own, on_vanished);
   RegiondClient *client = regiond_clients_get (clients, g_dbus_connection_get_unique_name (caller));
-  Leave yes = { FALSE, FALSE, NULL }, no = yes, identity = yes, gone = yes;
+  Leave yes = { FALSE, FALSE, FALSE, NULL }, no = yes, identity = yes, vain = yes, gone = yes;
   guint asked = fake_polkit_count_asked (f->polkit);
 
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
-  regiond_permit_ask (authority, client, make_question (FALSE), on_permitted, &yes);
+  regiond_permit_ask (authority, client, make_question (FALSE), NULL, on_permitted, &yes);
   wait_until (yes.done);
   g_assert_true (yes.allowed);
   g_assert_cmpuint (regiond_client_get_uid (client), !=, G_MAXUINT32);
 
   /* Without a question it is only asked who it is. */
-  regiond_permit_ask (authority, client, NULL, on_permitted, &identity);
+  regiond_permit_ask (authority, client, NULL, NULL, on_permitted, &identity);
   wait_until (identity.done);
   g_assert_true (identity.allowed);
+  vain.in_vain = TRUE;
+  regiond_permit_ask (authority, client, make_question (FALSE), is_worthwhile, on_permitted, &vain);
+  wait_until (vain.done);
+  g_assert_error (vain.error, REGIOND_ERROR, REGIOND_ERROR_BUSY);
   g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked + 1);
 
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_NO);
-  regiond_permit_ask (authority, client, make_question (FALSE), on_permitted, &no);
+  regiond_permit_ask (authority, client, make_question (FALSE), is_worthwhile, on_permitted, &no);
   wait_until (no.done);
   g_assert_error (no.error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
 
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
-  regiond_permit_ask (authority, client, make_question (FALSE), on_permitted, &gone);
+  regiond_permit_ask (authority, client, make_question (FALSE), NULL, on_permitted, &gone);
   fake_polkit_wait_asked (f->polkit, asked + 3);
   client_leave (caller);
   wait_until (gone.done);
   g_assert_error (gone.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  g_clear_error (&vain.error);
   g_clear_error (&no.error);
   g_clear_error (&gone.error);
   regiond_client_unref (client);
@@ -235,7 +411,7 @@ test_permit (Fixture *f)
 static void
 test_dies (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = regiond_authority_new (10000, 10000);
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
   g_auto (Answer) answer = { authority, FALSE, FALSE, NULL }, after = answer, back = answer;
   guint asked = fake_polkit_count_asked (f->polkit);
 
@@ -285,9 +461,13 @@ add_tests (void)
   add ("/authority/a-plain-yes-is-yes", test_yes);
   add ("/authority/everything-else-is-no-and-says-why", test_answers);
   add ("/authority/a-hung-polkit-is-a-no-in-time", test_timeout);
-  add ("/authority/who-left-is-not-asked-about-any-more", test_cancelled);
+  add ("/authority/who-waits-for-a-hung-polkit-waits-no-longer", test_waiting_times_out);
+  add ("/authority/who-left-is-prompted-no-more", test_cancelled);
   add ("/authority/who-had-left-before-neither", test_cancelled_before);
-  add ("/authority/identity-and-leave-are-one-answer", test_permit);
+  add ("/authority/who-leaves-the-queue-costs-polkit-nothing", test_cancelled_waiting);
+  add ("/authority/too-many-questions-of-one-are-refused-by-the-keys-name", test_bounds);
+  add ("/authority/prompts-of-one-user-stop-nobody", test_prompts_stop_nobody);
+  add ("/authority/first-who-then-whether-it-is-of-use-then-polkit", test_permit);
   add ("/authority/a-dying-polkit-is-a-no", test_dies);
   g_test_add_func ("/authority/the-bus-may-go", test_end);
 }

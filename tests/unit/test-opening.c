@@ -72,6 +72,7 @@ test_write_action (void)
   g_autofree char *lease = NULL, *action = NULL;
   int fd;
 
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_PASSWORD);
   lease = client_must_open (f->person, SHM0, "bar2", "rwm", "{'interactive': <true>}", &fd);
   action = fake_polkit_get_action (f->polkit);
   g_assert_cmpstr (action, ==, "org.regiond1.write-region");
@@ -186,12 +187,12 @@ test_leaves_meanwhile (void)
   open_later (client, &promise);
   fake_polkit_wait_asked (f->polkit, 1);
   client_leave (client);
-  fake_polkit_wait_withdrawn (f->polkit, 1);
+  wait_until (promise.done);
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
   wait_until (promise.done);
   g_assert_null (promise.reply);
-  g_assert_cmpuint (client_count_leases (f->person, SHM0), ==, 0);
-  g_assert_true (client_sees_state (f->person, SHM0, "Device", "parked"));
+  wait_until (client_count_leases (f->person, SHM0) == 0);
+  wait_until (client_sees_state (f->person, SHM0, "Device", "parked"));
 }
 
 static void
@@ -223,6 +224,7 @@ test_hang (void)
   fixture_serve (f);
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
   expect_refused (f, "bar2", "rwm", NULL, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "100 ms");
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_PROMPT);
   expect_refused (f, "bar2", "rwm", "{'interactive': <true>}", G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "200 ms");
   fake_polkit_wait_withdrawn (f->polkit, 2);
 }
