@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client.h"
+
+#define READ_MOST 4096
+
+static void
+answer_number (Command *command,
+               gint64 number)
+{
+  g_autofree char *text = g_strdup_printf ("%" G_GINT64_FORMAT, number);
+
+  client_answer (command->words[0], text, NULL);
+}
 
 /* pread FD OFFSET: the text there */
 static void
@@ -18,14 +31,77 @@ run_pread (Command *command)
     client_answer (command->words[0], text, NULL);
 }
 
-/* pwrite FD OFFSET TEXT */
+/* pwrite FD OFFSET TEXT: how many bytes of it were written */
 static void
 run_pwrite (Command *command)
 {
   const char *text = command_string (command, 2);
   gssize n = pwrite (command_number (command, 0), text, strlen (text), command_number (command, 1));
 
-  client_answer_errno (command->words[0], n < 0);
+  if (n < 0)
+    client_fail_errno (command->words[0], errno);
+  else
+    answer_number (command, n);
+}
+
+/* pcount FD OFFSET WIDTH: how many bytes a read gets */
+static void
+run_pcount (Command *command)
+{
+  gint64 width = command_number (command, 2);
+  char bytes[READ_MOST];
+  gssize n;
+
+  g_assert_cmpint (width, <=, READ_MOST);
+  n = pread (command_number (command, 0), bytes, width, command_number (command, 1));
+  if (n < 0)
+    client_fail_errno (command->words[0], errno);
+  else
+    answer_number (command, n);
+}
+
+/* facts FD: mode, owner and size */
+static void
+run_facts (Command *command)
+{
+  g_autofree char *text = NULL;
+  struct stat info;
+
+  if (fstat (command_number (command, 0), &info) < 0)
+    {
+      client_fail_errno (command->words[0], errno);
+      return;
+    }
+  text = g_strdup_printf ("%o %u %ld", info.st_mode, info.st_uid, info.st_size);
+  client_answer (command->words[0], text, NULL);
+}
+
+/* open-again FD r|w|rw: through /proc/self/fd; the new fd */
+static void
+run_open_again (Command *command)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", (int) command_number (command, 0));
+  const char *access = command_string (command, 1);
+  int fd = open (path, g_str_equal (access, "rw") ? O_RDWR : g_str_equal (access, "w") ? O_WRONLY : O_RDONLY);
+
+  if (fd < 0)
+    client_fail_errno (command->words[0], errno);
+  else
+    answer_number (command, fd);
+}
+
+/* no-more-fds: this process may have as many as it has and no more */
+static void
+run_no_more_fds (Command *command)
+{
+  struct rlimit limit;
+  int next = dup (0);
+
+  g_assert_cmpint (next, >=, 0);
+  close (next);
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  limit.rlim_cur = next;
+  client_answer_errno (command->words[0], setrlimit (RLIMIT_NOFILE, &limit) != 0);
 }
 
 /* pfill FD: no byte is zero */
@@ -99,21 +175,22 @@ run_hammered (Command *command)
 gboolean
 client_file_run (Command *command)
 {
-  const char *name = command->words[1];
+  static const struct
+  {
+    const char *name;
+    void (*run) (Command *command);
+  } commands[] = {
+    { "pread", run_pread },           { "pwrite", run_pwrite },   { "pfill", run_pfill },
+    { "pzeros", run_pzeros },         { "pcount", run_pcount },   { "facts", run_facts },
+    { "open-again", run_open_again }, { "hammer", run_hammer },   { "hammered", run_hammered },
+    { "no-more-fds", run_no_more_fds },
+  };
 
-  if (g_str_equal (name, "pread"))
-    run_pread (command);
-  else if (g_str_equal (name, "pwrite"))
-    run_pwrite (command);
-  else if (g_str_equal (name, "pfill"))
-    run_pfill (command);
-  else if (g_str_equal (name, "pzeros"))
-    run_pzeros (command);
-  else if (g_str_equal (name, "hammer"))
-    run_hammer (command);
-  else if (g_str_equal (name, "hammered"))
-    run_hammered (command);
-  else
-    return FALSE;
-  return TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    if (g_str_equal (command->words[1], commands[i].name))
+      {
+        commands[i].run (command);
+        return TRUE;
+      }
+  return FALSE;
 }

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "stay.h"
+#include "world.h"
+
+#define AT_ONCE "('enough', @a{sv} {})"
+
+/* Alice is proxied; bob is proxied and carol maps the same memory. "shared" is in it. */
+typedef struct
+{
+  World *world;
+  Person *alice;
+  Person *bob;
+  Person *carol;
+  Stay *hers;
+  Stay *his;
+  Stay *mapped;
+} Three;
+
+static void
+three_set_up (Three *three)
+{
+  three->world = world_new ("");
+  world_set_rules (three->world, RULES_ALLOW_ALL);
+  three->alice = person_new ("alice", UID_ALICE);
+  three->bob = person_new ("bob", UID_BOB);
+  three->carol = person_new ("carol", UID_CAROL);
+  three->hers = stay_begin (three->alice, "shm0", "bar2", "rw", "{}");
+  three->his = stay_begin (three->bob, "shm0", "bar2", "rw", "{}");
+  three->mapped = stay_begin (three->carol, "shm0", "bar2", "rwm", "{}");
+  stay_write (three->hers, "shared");
+}
+
+static void
+three_tear_down (Three *three)
+{
+  stay_free (three->hers);
+  stay_free (three->his);
+  stay_free (three->mapped);
+  person_free (three->alice);
+  person_free (three->bob);
+  person_free (three->carol);
+  world_free (three->world);
+}
+
+static void
+expect_nobody_else_noticed (Three *three)
+{
+  person_expect_no_signal (three->bob);
+  person_expect_no_signal (three->carol);
+  stay_write (three->his, "going on");
+  stay_expect_text (three->mapped, "going on");
+  stay_expect_text (three->his, "going on");
+  world_expect_string (three->world, three->his->opened->path, LEASE_INTERFACE, "State", "active");
+  world_expect_string (three->world, three->mapped->opened->path, LEASE_INTERFACE, "State", "active");
+  g_assert_cmpuint (world_get_uint (three->world, SHM0, DEVICE_INTERFACE, "Lingering"), ==, 0);
+}
+
+static void
+take_back (Stay *stay,
+           const char *arguments)
+{
+  g_free (person_call (stay->person, stay->opened->path, LEASE_INTERFACE, "Revoke", arguments));
+}
+
+static void
+test_revoked_at_once (void)
+{
+  Three three;
+  Stay *again;
+
+  three_set_up (&three);
+  take_back (three.hers, AT_ONCE);
+  stay_expect_cut_off (three.hers, NULL);
+  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('revoked',)");
+  /* She still has the dead fd, and nothing of the lease is left. */
+  world_wait_gone (three.world, three.hers->opened->path, 2000);
+  expect_nobody_else_noticed (&three);
+
+  again = stay_begin (three.alice, "shm0", "bar2", "rw", "{}");
+  stay_expect_text (again, "going on");
+  stay_expect_cut_off (three.hers, NULL);
+  stay_free (again);
+  three_tear_down (&three);
+}
+
+static void
+test_revoked_after_a_grace (void)
+{
+  Three three;
+  gint64 start;
+
+  three_set_up (&three);
+  start = g_get_monotonic_time ();
+  take_back (three.hers, "('soon', {'grace': <uint32 300>})");
+  person_wait_signal (three.alice, three.hers->opened->path, "RevokeRequested ('soon', 300)");
+  stay_write (three.hers, "a word");
+  stay_expect_text (three.mapped, "a word");
+  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('revoked',)");
+  g_assert_cmpuint (milliseconds_since (start), >=, 290);
+  stay_expect_cut_off (three.hers, NULL);
+  expect_nobody_else_noticed (&three);
+  three_tear_down (&three);
+}
+
+/* A mapping cannot be taken from one alone. */
+static void
+test_a_mapping_is_taken_from_all (void)
+{
+  Three three;
+  Stay *fresh;
+
+  three_set_up (&three);
+  take_back (three.mapped, AT_ONCE);
+  person_wait_signal (three.carol, three.mapped->opened->path, "Ended ('revoked',)");
+  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('superseded',)");
+  person_wait_signal (three.bob, three.his->opened->path, "Ended ('superseded',)");
+  stay_expect_cut_off (three.hers, NULL);
+  stay_expect_cut_off (three.his, NULL);
+
+  /* Whoever opens again has fresh memory, whatever she does to hers. */
+  fresh = stay_begin (three.bob, "shm0", "bar2", "rw", "{}");
+  stay_expect_zeros (fresh);
+  stay_write (three.mapped, "left alone");
+  stay_expect_zeros (fresh);
+  world_wait_uint (three.world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
+  stay_free (fresh);
+  three_tear_down (&three);
+}
+
+static void
+test_passed_on_to_others (void)
+{
+  Three three;
+  g_autofree char *passed = NULL;
+  g_autofree char *again = NULL;
+  g_autofree char *found = NULL;
+  g_autofree char *own = NULL;
+  int in_flight;
+
+  three_set_up (&three);
+  passed = person_pass (three.alice, three.hers->opened->fd, three.bob);
+  own = person_do (three.alice, "duplicate", three.hers->opened->fd, NULL);
+  again = person_do (three.alice, "open-again", three.hers->opened->fd, "rw", NULL);
+  in_flight = person_post (three.alice, three.hers->opened->fd);
+  found = person_do (three.bob, "pread", passed, "0", NULL);
+  g_assert_cmpstr (found, ==, "shared");
+
+  take_back (three.hers, AT_ONCE);
+  g_free (person_fail (three.bob, "ENOTCONN", "pread", passed, "0", NULL));
+  g_free (person_fail (three.bob, "ENOTCONN", "pwrite", passed, "0", "late", NULL));
+  g_free (person_fail (three.alice, "ENOTCONN", "pread", own, "0", NULL));
+  g_free (person_fail (three.alice, "ENOTCONN", "pwrite", again, "0", "late", NULL));
+  g_free (person_fail (three.alice, "ENOTCONN", "open-again", own, "r", NULL));
+  world_wait_gone (three.world, three.hers->opened->path, 2000);
+  close (in_flight);
+  stay_expect_text (three.mapped, "shared");
+  three_tear_down (&three);
+}
+
+static void
+expect_cut_off_while_hammering (Person *person)
+{
+  g_autofree char *name = person_do (person, "hammered", NULL);
+
+  if (!g_str_equal (name, "ENOTCONN") && !g_str_equal (name, "ECONNABORTED") && !g_str_equal (name, "EIO"))
+    g_error ("an access that was cut ended with %s", name);
+}
+
+static void
+test_while_it_is_used (void)
+{
+  Three three;
+
+  three_set_up (&three);
+  g_free (person_do (three.alice, "hammer", three.hers->opened->fd, NULL));
+  take_back (three.hers, AT_ONCE);
+  expect_cut_off_while_hammering (three.alice);
+  stay_expect_cut_off (three.hers, NULL);
+  expect_nobody_else_noticed (&three);
+  three_tear_down (&three);
+}
+
+static void
+test_released_by_its_owner (void)
+{
+  Three three;
+
+  three_set_up (&three);
+  g_free (person_call_fails (three.bob, DENIED, three.hers->opened->path, LEASE_INTERFACE, "Release", "()"));
+  g_free (person_call (three.alice, three.hers->opened->path, LEASE_INTERFACE, "Release", "()"));
+  stay_expect_cut_off (three.hers, NULL);
+  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('released',)");
+  world_wait_gone (three.world, three.hers->opened->path, 2000);
+  expect_nobody_else_noticed (&three);
+  three_tear_down (&three);
+}
+
+static void
+test_the_last_close_ends_it (void)
+{
+  Three three;
+  g_autofree char *passed = NULL;
+  g_autofree char *words = NULL;
+
+  three_set_up (&three);
+  passed = person_pass (three.alice, three.hers->opened->fd, three.bob);
+  stay_let_go (three.hers);
+  g_free (person_do (three.bob, "pread", passed, "0", NULL));
+  world_expect_string (three.world, three.hers->opened->path, LEASE_INTERFACE, "State", "active");
+  g_free (person_do (three.bob, "close", passed, NULL));
+  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('released',)");
+  world_wait_gone (three.world, three.hers->opened->path, 2000);
+  words = g_strdup_printf ("end shm0:bar2 rw lease %s ", three.hers->opened->path);
+  service_wait_log (words, ": released", NULL);
+  expect_nobody_else_noticed (&three);
+  three_tear_down (&three);
+}
+
+static void
+test_its_owner_is_killed (void)
+{
+  Three three;
+  g_autofree char *passed = NULL;
+
+  three_set_up (&three);
+  passed = person_pass (three.alice, three.hers->opened->fd, three.bob);
+  person_kill (three.alice);
+  /* Nothing lingers, though somebody has a copy; it is dead. */
+  world_wait_gone (three.world, three.hers->opened->path, 2000);
+  g_free (person_fail (three.bob, "ENOTCONN", "pread", passed, "0", NULL));
+  expect_nobody_else_noticed (&three);
+  three_tear_down (&three);
+}
+
+static void
+test_the_only_one_is_killed (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Stay) hers = NULL;
+  g_autoptr (Stay) his = NULL;
+  GPid child;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
+  stay_write (hers, "secret");
+  child = person_fork (alice, "fd", hers->opened->fd);
+  person_kill (alice);
+  world_wait_gone (world, hers->opened->path, 2000);
+  world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
+  g_assert_cmpuint (world_get_uint (world, SHM0, DEVICE_INTERFACE, "Lingering"), ==, 0);
+  his = stay_begin (bob, "shm0", "bar2", "rw", "{}");
+  stay_expect_zeros (his);
+  person_end_child (child);
+}
+
+static void
+test_its_device_is_removed (void)
+{
+  Three three;
+
+  three_set_up (&three);
+  g_free (person_call (three.bob, MANAGER_PATH, MANAGER_INTERFACE, "RemoveDevice",
+                       "(objectpath '" SHM0 "', {'force': <true>})"));
+  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('removed',)");
+  stay_expect_cut_off (three.hers, NULL);
+  stay_expect_cut_off (three.his, NULL);
+  three_tear_down (&three);
+}
+
+static void
+test_verify_says_how_it_is_known (void)
+{
+  Three three;
+  g_autofree char *reply = NULL;
+  g_autoptr (GVariant) answer = NULL;
+  g_autoptr (GVariant) evidence = NULL;
+  g_autofree const char **proofs = NULL;
+  gboolean released;
+
+  three_set_up (&three);
+  take_back (three.hers, AT_ONCE);
+  reply = person_call (three.alice, SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 2000>},)");
+  answer = g_variant_parse (NULL, reply, NULL, NULL, NULL);
+  g_variant_get (answer, "(b@a{sv})", &released, &evidence);
+  g_assert_true (released);
+  g_assert_true (g_variant_lookup (evidence, "proofs", "^a&s", &proofs));
+  g_assert_true (g_strv_contains (proofs, "fuse-release"));
+  three_tear_down (&three);
+}
+
+static void
+test_regiond_stops (void)
+{
+  Three three;
+
+  three_set_up (&three);
+  process_signal (three.world->regiond, SIGTERM);
+  g_assert_cmpint (process_wait (three.world->regiond), ==, 0);
+  stay_expect_cut_off (three.hers, NULL);
+  stay_expect_cut_off (three.his, NULL);
+  three_tear_down (&three);
+}
+
+static void
+test_regiond_is_killed (void)
+{
+  Three three;
+  Stay *fresh;
+
+  three_set_up (&three);
+  g_free (person_do (three.alice, "hammer", three.hers->opened->fd, NULL));
+  process_free (g_steal_pointer (&three.world->regiond));
+  expect_cut_off_while_hammering (three.alice);
+  stay_expect_cut_off (three.hers, NULL);
+  stay_expect_cut_off (three.his, NULL);
+  three.world->regiond = service_start (three.world->root);
+  stay_expect_cut_off (three.hers, NULL);
+  fresh = stay_begin (three.bob, "shm0", "bar2", "rw", "{}");
+  stay_expect_zeros (fresh);
+  stay_free (fresh);
+  three_tear_down (&three);
+}
+
+/* regiond stands still with an access of alice's in its hands or on the way. */
+static void
+stand_still_at_an_access (Three *three)
+{
+  g_free (person_do (three->alice, "hammer", three->hers->opened->fd, NULL));
+  process_stop (three->world->regiond);
+  process_signal (three->alice->process, SIGKILL);
+}
+
+/* Several times: it may stand still before, in or after an access. */
+static void
+test_killed_while_regiond_stands_still (void)
+{
+  for (guint i = 0; i < 10; i++)
+    {
+      Three three;
+
+      three_set_up (&three);
+      stand_still_at_an_access (&three);
+      process_signal (three.world->regiond, SIGCONT);
+      process_wait (three.alice->process);
+      world_wait_gone (three.world, three.hers->opened->path, 2000);
+      expect_nobody_else_noticed (&three);
+      three_tear_down (&three);
+    }
+}
+
+static void
+test_killed_before_regiond_that_stands_still (void)
+{
+  for (guint i = 0; i < 10; i++)
+    {
+      Three three;
+
+      three_set_up (&three);
+      stand_still_at_an_access (&three);
+      process_free (g_steal_pointer (&three.world->regiond));
+      process_wait (three.alice->process);
+      stay_expect_cut_off (three.his, NULL);
+      three_tear_down (&three);
+    }
+}
+
+/* And nobody is asked to wait for it: what is under way only goes on. */
+static void
+test_an_access_outlasts_a_standstill (void)
+{
+  Three three;
+  g_auto (GStrv) strings = NULL;
+  g_autoptr (GError) error = NULL;
+  guint serial;
+
+  three_set_up (&three);
+  process_stop (three.world->regiond);
+  serial = person_send (three.alice, "pread", three.hers->opened->fd, "0", NULL);
+  g_assert_false (person_has_answer (three.alice, serial));
+  process_signal (three.world->regiond, SIGCONT);
+  strings = person_finish (three.alice, serial, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (strings[0], ==, "shared");
+  three_tear_down (&three);
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  world_init (&argc, &argv);
+  g_test_add_func ("/cut/revoked-at-once-and-nobody-else-notices", test_revoked_at_once);
+  g_test_add_func ("/cut/revoked-after-a-grace", test_revoked_after_a_grace);
+  g_test_add_func ("/cut/a-mapping-is-taken-from-all", test_a_mapping_is_taken_from_all);
+  g_test_add_func ("/cut/passed-on-to-others-it-dies-with-the-lease", test_passed_on_to_others);
+  g_test_add_func ("/cut/while-it-is-used", test_while_it_is_used);
+  g_test_add_func ("/cut/released-by-its-owner", test_released_by_its_owner);
+  g_test_add_func ("/cut/the-last-close-ends-it", test_the_last_close_ends_it);
+  g_test_add_func ("/cut/its-owner-is-killed", test_its_owner_is_killed);
+  g_test_add_func ("/cut/the-only-one-is-killed-and-nothing-lingers", test_the_only_one_is_killed);
+  g_test_add_func ("/cut/its-device-is-removed", test_its_device_is_removed);
+  g_test_add_func ("/cut/verify-says-how-it-is-known", test_verify_says_how_it_is_known);
+  g_test_add_func ("/cut/regiond-stops", test_regiond_stops);
+  g_test_add_func ("/cut/regiond-is-killed", test_regiond_is_killed);
+  g_test_add_func ("/cut/killed-while-regiond-stands-still", test_killed_while_regiond_stands_still);
+  g_test_add_func ("/cut/killed-before-regiond-that-stands-still", test_killed_before_regiond_that_stands_still);
+  g_test_add_func ("/cut/an-access-outlasts-a-standstill", test_an_access_outlasts_a_standstill);
+  return g_test_run ();
+}
