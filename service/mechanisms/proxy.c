@@ -6,12 +6,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fuse.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Nothing but the server changes attributes. */
 #define ATTRIBUTES_S 3600.0
+
+/* libfuse takes a thread-specific key for each session, of which the C library
+ * has so many for a process. Others need some too, and GLib aborts without. */
+#define SESSIONS_MOST (PTHREAD_KEYS_MAX - 128)
+
+static int sessions;
 
 /* One read or write on its way. */
 typedef struct {
@@ -613,12 +620,22 @@ listen_to (RegiondHold    *hold,
 }
 
 static void
+destroy_session (RegiondProxy *self)
+{
+  if (self->session == NULL)
+    return;
+
+  fuse_session_destroy (self->session);
+  g_atomic_int_add (&sessions, -1);
+}
+
+static void
 regiond_proxy_finalize (GObject *object)
 {
   RegiondProxy *self = REGIOND_PROXY (object);
 
   g_assert (g_queue_is_empty (&self->accesses));
-  g_clear_pointer (&self->session, fuse_session_destroy);
+  destroy_session (self);
   g_clear_object (&self->source);
   regiond_server_unref (self->server);
   regiond_watch_unref (self->watch);
@@ -659,13 +676,15 @@ make_session (RegiondProxy *self,
   struct fuse_args args = FUSE_ARGS_INIT (G_N_ELEMENTS (arguments), arguments);
   g_autofree char *place = g_strdup_printf ("/dev/fd/%d", connection);
 
-  self->session = fuse_session_new (&args, &operations, sizeof operations, self);
+  if (g_atomic_int_add (&sessions, 1) < SESSIONS_MOST)
+    self->session = fuse_session_new (&args, &operations, sizeof operations, self);
   fuse_opt_free_args (&args);
   if (self->session == NULL)
     {
-      g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
-                           "There are as many proxied leases as one process can serve (about 1,000); "
-                           "wait until some end, or ask for 'rm' or 'rwm' where the region has it");
+      g_atomic_int_add (&sessions, -1);
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
+                   "There are as many proxied leases as one process can serve (%d); wait until some end, "
+                   "or ask for 'rm' or 'rwm' where the region has it", SESSIONS_MOST);
       return FALSE;
     }
 

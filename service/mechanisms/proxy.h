@@ -37,7 +37,7 @@ RegiondServer *regiond_proxy_server_new (void);
 /* Makes the file and opens it: sets @fd, which the caller closes once it is on
  * its way. Blocks; not for one of the server's threads. NotSupported where FUSE
  * is missing, LimitExceeded when there are no more fds, watches or sessions
- * (libfuse takes a thread-specific key for each, of which the C library has
- * 1,024), Failed. */
+ * (896: libfuse takes a thread-specific key for each, of which the C library
+ * has 1,024), Failed. */
 RegiondHold   *regiond_proxy_open (RegiondServer *server, RegiondWatch *watch, const RegiondProxyTerms *terms, int *fd,
                                    GError **error);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "error.h"
 #include "fixture.h"
 #include "objects.h"
 
@@ -9,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -199,7 +201,11 @@ finish (RegiondHold **hold,
 {
   close (fd);
   wait_until (regiond_hold_is_gone (*hold));
-  g_clear_object (hold);
+
+  /* And then nothing keeps it. */
+  g_object_add_weak_pointer (G_OBJECT (*hold), (gpointer *) hold);
+  g_object_unref (*hold);
+  wait_until (*hold == NULL);
 }
 
 /* A process of the holder's; what @act returns is its exit status. It has the
@@ -714,6 +720,40 @@ test_memory (void)
   g_clear_object (&memfd);
 }
 
+#define MANY 2000
+
+static void
+test_many (void)
+{
+  g_auto (Proxies) p;
+  g_autofree RegiondHold **holds = g_new0 (RegiondHold *, MANY);
+  g_autofree int *fds = g_new (int, MANY);
+  RegiondProxyTerms terms = { .length = SIZE, .access = R };
+  struct rlimit files = { 2 * MANY + 100, 2 * MANY + 100 };
+  g_autoptr (GError) error = NULL;
+  guint n = 0;
+  char byte;
+
+  proxies_init (&p);
+  terms.source = REGIOND_SOURCE (p.registers);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &files), ==, 0);
+  while (n < MANY &&
+         (holds[n] = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &fds[n], &error)) != NULL)
+    n++;
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  g_assert_cmpuint (n, >, 500);
+
+  /* The others notice nothing, and who ends makes room. */
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpint (pread (fds[i], &byte, 1, 0), ==, 1);
+  finish (&holds[0], fds[0]);
+  g_clear_error (&error);
+  holds[0] = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &fds[0], &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < n; i++)
+    finish (&holds[i], fds[i]);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -734,6 +774,7 @@ main (int    argc,
   g_test_add_func ("/proxy/idle-leases-cost-no-thread", test_idle);
   g_test_add_func ("/proxy/the-end-is-told", test_told);
   g_test_add_func ("/proxy/what-is-open-is-kept-until-it-is-closed", test_kept);
+  g_test_add_func ("/proxy/one-too-many-is-refused", test_many);
   g_test_add_func ("/proxy/memory-is-shared-with-those-who-map-it", test_memory);
   return g_test_run ();
 }
