@@ -44,13 +44,20 @@ service_configure_device (const char *name,
   sandbox_write (path, text);
 }
 
-Process *
-service_spawn (const char *more)
+static Process *
+spawn (const char *more,
+       const char *const *environment)
 {
   g_autofree char *program = sandbox_installed ("usr/libexec/regiond");
   const char *const argv[] = { program, "--config", SERVICE_CONFIG, "--verbose", more, NULL };
 
-  return process_spawn (argv, NULL, NULL, LOG);
+  return process_spawn (argv, environment, NULL, LOG);
+}
+
+Process *
+service_spawn (const char *more)
+{
+  return spawn (more, NULL);
 }
 
 typedef struct
@@ -94,6 +101,13 @@ Process *
 service_start (GDBusConnection *root)
 {
   return wait_for_name (root, service_spawn (NULL));
+}
+
+Process *
+service_start_with (GDBusConnection *root,
+                    const char *const *environment)
+{
+  return wait_for_name (root, spawn (NULL, environment));
 }
 
 Process *

@@ -22,6 +22,10 @@ Process *service_spawn (const char *more);
 /* The same, and waits until it has its name. */
 Process *service_start (GDBusConnection *root);
 
+/* With more variables, "NAME=value", NULL-terminated. */
+Process *service_start_with (GDBusConnection *root,
+                             const char *const *environment);
+
 /* A regiond to which the kernel refuses WHAT: starve.c says what there is. */
 Process *service_start_starved (GDBusConnection *root,
                                 const char *what);
