@@ -71,6 +71,19 @@ make_server (void)
   return server;
 }
 
+static RegiondLedger *
+make_ledger (const RegiondSettings *settings)
+{
+  RegiondLimits limits = {
+    .leases = settings->max_leases,
+    .leases_per_user = settings->max_leases_per_user,
+    .leases_per_connection = settings->max_leases_per_connection,
+    .memory_per_user = settings->max_memory_per_user,
+  };
+
+  return regiond_ledger_new (&limits);
+}
+
 static RegiondAuthority *
 make_authority (const RegiondSettings *settings)
 {
@@ -96,6 +109,7 @@ regiond_daemon_new (GDBusConnection *connection,
   self->devices = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_object_unref);
   self->next_lease = get_first_lease ();
   self->budget = regiond_budget_new (settings->max_memory);
+  self->ledger = make_ledger (settings);
   self->authority = make_authority (settings);
   self->clients = regiond_clients_new (connection, on_vanished);
   self->objects = g_dbus_object_manager_server_new (REGIOND_PATH);
@@ -144,6 +158,7 @@ regiond_daemon_free (RegiondDaemon *self)
   regiond_server_stop (self->server);
   regiond_server_unref (self->server);
   g_clear_pointer (&self->watch, regiond_watch_unref);
+  regiond_ledger_unref (self->ledger);
   regiond_budget_unref (self->budget);
   g_object_unref (self->objects);
   g_object_unref (self->connection);

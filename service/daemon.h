@@ -4,6 +4,7 @@
 #include "authority.h"
 #include "budget.h"
 #include "client.h"
+#include "ledger.h"
 #include "mechanisms/server.h"
 #include "settings.h"
 #include "watch.h"
@@ -25,6 +26,7 @@ typedef struct {
   RegiondAuthority         *authority;
   RegiondClients           *clients;
   RegiondBudget            *budget;
+  RegiondLedger            *ledger;
   RegiondWatch             *watch;
   RegiondServer            *server; /* of proxied files */
   GDBusInterfaceSkeleton   *manager;

@@ -403,6 +403,12 @@ regiond_device_get_turns (RegiondDevice *self)
   return self->turns;
 }
 
+guint64
+regiond_device_get_size (RegiondDevice *self)
+{
+  return regiond_region_total_size (self->regions);
+}
+
 RegiondRegion *
 regiond_device_find_region (RegiondDevice *self,
                             const char    *name,

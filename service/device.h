@@ -37,6 +37,9 @@ RegiondBackend *regiond_device_get_backend (RegiondDevice *self);
 RegiondTenancy *regiond_device_get_tenancy (RegiondDevice *self);
 RegiondTurns   *regiond_device_get_turns (RegiondDevice *self);
 
+/* What its first lease takes: the bytes of all its regions. */
+guint64         regiond_device_get_size (RegiondDevice *self);
+
 /* NotFound lists the regions that there are. */
 RegiondRegion  *regiond_device_find_region (RegiondDevice *self, const char *name, GError **error);
 

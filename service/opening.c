@@ -12,6 +12,11 @@
 
 #define LABEL_MOST 64
 
+/* Memory of a process that has just died comes back within so long (design
+ * rule 3). Waiting for it holds up nobody else. */
+#define PATIENCE_US (250 * 1000)
+#define LOOK_MS 10
+
 typedef struct {
   RegiondDevice         *device;
   GDBusMethodInvocation *invocation;
@@ -23,6 +28,8 @@ typedef struct {
   gboolean               interactive;
   char                  *label;
   GError                *error; /* the first thing in the way */
+  RegiondCharge         *charge; /* before there is a hold to keep it */
+  gint64                 until;  /* when the patience for memory is over; 0: it is not needed yet */
   RegiondHold           *hold;
   int                    fd;
 } Opening;
@@ -33,6 +40,7 @@ opening_free (Opening *self)
   if (self->fd >= 0)
     close (self->fd);
   g_clear_object (&self->hold);
+  g_clear_pointer (&self->charge, regiond_charge_free);
   g_clear_error (&self->error);
   g_clear_pointer (&self->client, regiond_client_unref);
   g_free (self->label);
@@ -203,6 +211,51 @@ check_again (Opening *self,
                                  regiond_device_get_id (self->device), error);
 }
 
+static RegiondPurchase
+make_purchase (Opening *self)
+{
+  return (RegiondPurchase){
+    .uid = regiond_client_get_uid (self->client),
+    .connection = regiond_client_get_name (self->client),
+    .device = self->device,
+    .memory = regiond_device_get_size (self->device),
+  };
+}
+
+static void await_turn (Opening *self);
+
+static gboolean
+on_look (gpointer data)
+{
+  await_turn (data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Before anything is made. FALSE with an error; or without one, and it will
+ * have another turn. */
+static gboolean
+pay (Opening *self,
+     GError **error)
+{
+  RegiondPurchase purchase = make_purchase (self);
+  RegiondLedger *ledger = regiond_device_get_daemon (self->device)->ledger;
+  g_autoptr (GError) unpaid = NULL;
+  gboolean patience;
+
+  if (self->charge == NULL)
+    self->charge = regiond_ledger_charge (ledger, &purchase, &patience, &unpaid);
+  if (self->charge != NULL)
+    return TRUE;
+
+  if (self->until == 0)
+    self->until = g_get_monotonic_time () + PATIENCE_US;
+  if (patience && g_get_monotonic_time () < self->until)
+    g_timeout_add (LOOK_MS, on_look, self);
+  else
+    g_propagate_error (error, g_steal_pointer (&unpaid));
+  return FALSE;
+}
+
 static RegiondTurnLength
 begin (gpointer data)
 {
@@ -211,9 +264,10 @@ begin (gpointer data)
 
   self->window.uid = regiond_client_get_uid (self->client);
 
-  if (!check_again (self, &error))
+  if (!check_again (self, &error) || !pay (self, &error))
     {
-      refuse (self, error);
+      if (error != NULL)
+        refuse (self, error);
       return REGIOND_TURN_OVER;
     }
 
@@ -270,6 +324,8 @@ grant (Opening *self,
   if (!check_again (self, error))
     return FALSE;
 
+  regiond_hold_keep_charge (self->hold, g_steal_pointer (&self->charge));
+
   /* Taken as it is: a copy could fail for want of an fd. */
   fds = g_unix_fd_list_new_from_array (&self->fd, 1);
   self->fd = -1;
@@ -288,6 +344,12 @@ static void done (gpointer data);
 
 static const RegiondTurn turn = { begin, work, done };
 
+static void
+await_turn (Opening *self)
+{
+  regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
+}
+
 /* What was lent is retired meanwhile, so nobody must be given it. */
 static void
 try_again (Opening *self)
@@ -296,7 +358,7 @@ try_again (Opening *self)
   if (self->fd >= 0)
     close (self->fd);
   self->fd = -1;
-  regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
+  await_turn (self);
 }
 
 static void
@@ -329,7 +391,7 @@ on_permitted (GObject      *source,
   if (!regiond_permit_ask_finish (result, &error))
     refuse (self, error);
   else
-    regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
+    await_turn (self);
 }
 
 /* Nobody is asked for a password for what could not be had anyway. */
@@ -337,7 +399,11 @@ static gboolean
 is_worthwhile (gpointer data,
                GError **error)
 {
-  return check_again (data, error);
+  Opening *self = data;
+  RegiondPurchase purchase = make_purchase (self);
+
+  return check_again (self, error) &&
+         regiond_ledger_admits (regiond_device_get_daemon (self->device)->ledger, &purchase, error);
 }
 
 static RegiondQuestion *

@@ -208,6 +208,7 @@ regiond_tenancy_end (RegiondTenancy *self,
   self->n_exclusive -= regiond_lease_is_exclusive (lease);
   last = g_hash_table_size (self->active) == 0;
   regiond_lease_end (lease, end);
+  regiond_hold_end_charge (regiond_lease_get_hold (lease), regiond_dbus_lease_get_size (REGIOND_DBUS_LEASE (lease)));
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
     regiond_lease_unexport (lease);
   else

@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mechanisms/hold.h"
 
-G_DEFINE_ABSTRACT_TYPE (RegiondHold, regiond_hold, G_TYPE_OBJECT)
+typedef struct {
+  RegiondCharge *charge;
+} RegiondHoldPrivate;
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (RegiondHold, regiond_hold, G_TYPE_OBJECT)
+
+static RegiondHoldPrivate *
+get_private (RegiondHold *self)
+{
+  return regiond_hold_get_instance_private (self);
+}
+
+static void
+regiond_hold_finalize (GObject *object)
+{
+  g_clear_pointer (&get_private (REGIOND_HOLD (object))->charge, regiond_charge_free);
+  G_OBJECT_CLASS (regiond_hold_parent_class)->finalize (object);
+}
 
 static void
 regiond_hold_class_init (RegiondHoldClass *klass)
 {
+  G_OBJECT_CLASS (klass)->finalize = regiond_hold_finalize;
 }
 
 static void
@@ -66,4 +84,24 @@ regiond_hold_listen (RegiondHold    *self,
                      GError        **error)
 {
   return REGIOND_HOLD_GET_CLASS (self)->listen (self, func, data, error);
+}
+
+void
+regiond_hold_keep_charge (RegiondHold   *self,
+                          RegiondCharge *charge)
+{
+  get_private (self)->charge = charge;
+}
+
+void
+regiond_hold_end_charge (RegiondHold *self,
+                         guint64      bytes)
+{
+  RegiondCharge *charge = get_private (self)->charge;
+  g_autoptr (RegiondSource) source = NULL;
+
+  if (regiond_hold_is_shared (self))
+    source = REGIOND_HOLD_GET_CLASS (self)->ref_source (self);
+  if (charge != NULL)
+    regiond_charge_end (charge, source, bytes);
 }

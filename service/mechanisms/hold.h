@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "ledger.h"
 #include "mechanisms/source.h"
 #include "terms.h"
 
@@ -45,3 +46,11 @@ gboolean regiond_hold_shares_fate (RegiondHold *self, RegiondHold *other);
  * have one listener between them. Without @func one that is its own is told no
  * more. LimitExceeded or Failed when the kernel gives no watch. */
 gboolean regiond_hold_listen (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
+
+/* What the lease costs, which is taken: it is charged for as long as the hold
+ * is there, lease or no lease. */
+void     regiond_hold_keep_charge (RegiondHold *self, RegiondCharge *charge);
+
+/* The lease has ended; what is left of it holds on to @bytes of the source, or
+ * to nothing where the cut was its own. */
+void     regiond_hold_end_charge (RegiondHold *self, guint64 bytes);
