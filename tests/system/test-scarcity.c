@@ -352,7 +352,7 @@ test_files_must_be_small (gconstpointer access)
 
 /* Without a watch nobody would hear of its end: so it is not lent. */
 static void
-test_no_watches_are_left (void)
+test_no_watches_are_left (gconstpointer access)
 {
   g_autoptr (World) world = world_new_without_service ("");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
@@ -360,12 +360,12 @@ test_no_watches_are_left (void)
 
   world->regiond = service_start_starved (world->root, "watches");
   world_set_rules (world, RULES_ALLOW_ALL);
-  g_free (person_open_fails (alice, EXHAUSTED, "shm0", "bar2", "rwm", "{}"));
+  g_free (person_open_fails (alice, EXHAUSTED, "shm0", "bar2", access, "{}"));
   expect_parked (world, "shm0");
   before = process_count_fds (world->regiond);
   for (guint i = 0; i < 5; i++)
     {
-      g_autofree char *message = person_open_fails (alice, EXHAUSTED, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
+      g_autofree char *message = person_open_fails (alice, EXHAUSTED, "shm0", "bar2", access, "{'exclusive': <true>}");
 
       g_assert_nonnull (strstr (message, "max_user_watches"));
       expect_parked (world, "shm0");
@@ -447,15 +447,23 @@ test_more_ends_than_the_kernel_tells (void)
   g_autoptr (Stay) other = NULL;
   g_autoptr (Stay) closed = NULL;
   g_autoptr (Stay) shared = NULL;
+  g_autoptr (Stay) live = NULL;
+  Stay *dead[4];
   int fds[2];
+  guint before;
 
   world_set_rules (world, RULES_ALLOW_ALL);
   one = stay_begin (alice, "shm0", "bar2", "rwm", "{}");
   other = stay_begin (alice, "big", "whole", "rwm", "{}");
-  closed = stay_begin (bob, "kept", "bar2", "rwm", "{}");
-  shared = stay_begin (bob, "big", "whole", "rwm", "{}");
+  live = stay_begin (alice, "shm0", "control", "rw", "{}");
   stay_write (one, "hers");
   stay_write (other, "theirs");
+  stay_write (live, "proxied");
+  before = process_count_fds (world->regiond);
+  closed = stay_begin (bob, "loose", "bar2", "rwm", "{}");
+  shared = stay_begin (bob, "big", "whole", "rwm", "{}");
+  for (guint i = 0; i < G_N_ELEMENTS (dead); i++)
+    dead[i] = stay_begin (bob, "shm0", "control", "rw", "{}");
   fds[0] = person_give (alice, one->opened->fd);
   fds[1] = person_give (alice, other->opened->fd);
 
@@ -463,6 +471,8 @@ test_more_ends_than_the_kernel_tells (void)
   fill_queue (fds[0], fds[1]);
   stay_let_go (closed);
   stay_let_go (shared);
+  for (guint i = 0; i < G_N_ELEMENTS (dead); i++)
+    stay_let_go (dead[i]);
   close (fds[0]);
   close (fds[1]);
   process_signal (world->regiond, SIGCONT);
@@ -471,12 +481,21 @@ test_more_ends_than_the_kernel_tells (void)
   person_wait_signal (bob, shared->opened->path, "Ended ('released',)");
   world_wait_gone (world, closed->opened->path, 2000);
   world_wait_gone (world, shared->opened->path, 2000);
-  expect_parked (world, "kept");
+  expect_parked (world, "loose");
   world_expect_string (world, one->opened->path, LEASE_INTERFACE, "State", "active");
   world_expect_string (world, other->opened->path, LEASE_INTERFACE, "State", "active");
   stay_expect_text (one, "hers");
   stay_expect_text (other, "theirs");
+
+  for (guint i = 0; i < G_N_ELEMENTS (dead); i++)
+    {
+      person_wait_signal (bob, dead[i]->opened->path, "Ended ('released',)");
+      stay_free (dead[i]);
+    }
+  world_expect_string (world, live->opened->path, LEASE_INTERFACE, "State", "active");
+  stay_expect_text (live, "proxied");
   person_expect_no_signal (alice);
+  world_wait_fds (world, before);
 }
 
 static void
@@ -503,7 +522,7 @@ main (int argc,
   add ("/scarcity/taken-back-without-descriptors", test_taken_back_without_descriptors);
   add ("/scarcity/no-memory-for-a-whole-device", test_no_memory_for_a_whole_device);
   add ("/scarcity/files-must-be-small", test_files_must_be_small);
-  g_test_add_func ("/scarcity/no-watches-are-left", test_no_watches_are_left);
+  add ("/scarcity/no-watches-are-left", test_no_watches_are_left);
   g_test_add_func ("/scarcity/no-keyrings-are-left", test_no_keyrings_are_left);
   g_test_add_func ("/scarcity/more-ends-than-the-kernel-tells", test_more_ends_than_the_kernel_tells);
   return g_test_run ();
