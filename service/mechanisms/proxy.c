@@ -20,18 +20,6 @@
 
 static int sessions;
 
-/* One read or write on its way. */
-typedef struct {
-  fuse_req_t    request;
-  guint64       unique; /* the kernel's number of the request */
-  gboolean      is_write;
-  guint64       offset; /* in the source */
-  gsize         width;
-  const guint8 *bytes; /* to write: in the thread's buffer, or the copy */
-  guint8       *copy;
-  gboolean      answered;
-} Access;
-
 struct _RegiondProxy {
   RegiondHold          parent_instance;
   RegiondServer       *server;
@@ -42,15 +30,12 @@ struct _RegiondProxy {
   guint64              length;
   RegiondAccess        access;
   guint32              uid;
-  Access               taken; /* out of the request that is being read; without a request: none */
+  RegiondTransfers    *transfers;
+  RegiondTransfer      taken; /* out of the request that is being read; without a request: none */
 
-  GMutex         lock; /* guards what follows */
-  RegiondSource *source; /* NULL when the file has ended and no access is under way */
-  gboolean       handed; /* opened for its holder */
-  guint          opens;
-  gboolean       ended;
-  guint          busy;     /* accesses under way or waiting */
-  GQueue         accesses; /* those that may block, the first one under way */
+  GMutex          lock;   /* guards the next two */
+  gboolean        handed; /* opened for its holder */
+  guint           opens;
 
   RegiondHoldFunc func; /* main thread only */
   gpointer        data;
@@ -58,15 +43,6 @@ struct _RegiondProxy {
 };
 
 G_DEFINE_TYPE (RegiondProxy, regiond_proxy, REGIOND_TYPE_HOLD)
-
-static void
-access_free (Access *access)
-{
-  g_free (access->copy);
-  g_free (access);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Access, access_free)
 
 /* The end, and the news of it. */
 
@@ -81,31 +57,17 @@ on_main_thread (gpointer data)
 }
 
 static void
-stir (RegiondProxy *self)
+stir (gpointer data)
 {
-  g_idle_add_full (G_PRIORITY_DEFAULT, on_main_thread, g_object_ref (self), g_object_unref);
-}
-
-/* With the lock. The source may be the last that keeps much memory. */
-static RegiondSource *
-steal_idle_source (RegiondProxy *self)
-{
-  return self->ended && self->busy == 0 ? g_steal_pointer (&self->source) : NULL;
+  g_idle_add_full (G_PRIORITY_DEFAULT, on_main_thread, g_object_ref (data), g_object_unref);
 }
 
 static void
 end (RegiondProxy *self)
 {
-  g_autoptr (RegiondSource) source = NULL;
-
-  g_mutex_lock (&self->lock);
-  self->ended = TRUE;
-  source = steal_idle_source (self);
-  g_mutex_unlock (&self->lock);
-
   fuse_session_exit (self->session);
-  if (regiond_server_cut (self->server, self->number, fuse_session_fd (self->session)))
-    stir (self);
+  regiond_server_cut (self->server, self->number, fuse_session_fd (self->session));
+  regiond_transfers_end (self->transfers);
 }
 
 /* Requests. */
@@ -230,7 +192,7 @@ take (RegiondProxy *self,
       gsize         width,
       const char   *bytes)
 {
-  self->taken = (Access){
+  self->taken = (RegiondTransfer){
     .request = request,
     .is_write = bytes != NULL,
     .offset = self->offset + offset,
@@ -282,255 +244,6 @@ static const struct fuse_lowlevel_ops operations = {
   .write = on_write,
 };
 
-/* Accesses. */
-
-/* Until it is finished, the source stays. NULL when the file has ended. */
-static RegiondSource *
-begin (RegiondProxy *self)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  if (self->ended)
-    return NULL;
-
-  self->busy++;
-  return self->source;
-}
-
-static void
-finish (RegiondProxy *self)
-{
-  g_autoptr (RegiondSource) source = NULL;
-  gboolean late;
-
-  g_mutex_lock (&self->lock);
-  self->busy--;
-  source = steal_idle_source (self);
-  late = source != NULL;
-  g_mutex_unlock (&self->lock);
-
-  /* What has ended waited for this. */
-  if (late)
-    stir (self);
-}
-
-/* FALSE if somebody has answered, or does now. */
-static gboolean
-claim_answer (RegiondProxy *self,
-              Access       *access)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  gboolean mine = !access->answered;
-
-  access->answered = TRUE;
-  return mine;
-}
-
-/* Returns 0 or an errno; sets @bytes to what has been read. */
-static int
-perform (RegiondSource       *source,
-         const Access        *access,
-         RegiondServerThread *thread,
-         const guint8       **bytes)
-{
-  if (access->is_write)
-    return regiond_source_write (source, access->offset, access->width, access->bytes);
-
-  *bytes = thread->scratch;
-  return regiond_source_read (source, access->offset, access->width, thread->scratch, bytes);
-}
-
-/* Memory that cannot be read is EIO: the kernel makes it so. */
-static void
-answer (const Access *access,
-        int           errsv,
-        const guint8 *bytes)
-{
-  if (errsv != 0)
-    fuse_reply_err (access->request, errsv);
-  else if (access->is_write)
-    fuse_reply_write (access->request, access->width);
-  else
-    fuse_reply_buf (access->request, (const char *) bytes, access->width);
-}
-
-static Access *
-next_access (RegiondProxy *self,
-             Access       *done)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  if (done != NULL)
-    g_assert (g_queue_pop_head (&self->accesses) == done);
-  return g_queue_peek_head (&self->accesses);
-}
-
-/* One after the other, so that a lease never has more than one thread. */
-static void
-perform_all (RegiondProxy        *self,
-             RegiondSource       *source,
-             RegiondServerThread *thread)
-{
-  Access *access = next_access (self, NULL);
-
-  while (access != NULL)
-    {
-      Access *done = access;
-      const guint8 *bytes;
-      int errsv = perform (source, done, thread, &bytes);
-
-      if (claim_answer (self, done))
-        answer (done, errsv, bytes);
-      access = next_access (self, done);
-      access_free (done);
-      finish (self);
-    }
-}
-
-/* TRUE if it has to be performed now; else whoever is at it comes to it. */
-static gboolean
-enqueue (RegiondProxy *self,
-         Access       *access)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  gboolean first = g_queue_is_empty (&self->accesses);
-
-  if (!first && access->is_write)
-    {
-      access->copy = g_memdup2 (access->bytes, access->width);
-      access->bytes = access->copy;
-    }
-  g_queue_push_tail (&self->accesses, access);
-  return first;
-}
-
-static void
-start_slow (RegiondProxy        *self,
-            RegiondSource       *source,
-            const Access        *taken,
-            RegiondServerThread *thread)
-{
-  Access *access = g_memdup2 (taken, sizeof *taken);
-
-  if (!enqueue (self, access))
-    return;
-
-  if (regiond_server_hand_over (thread))
-    {
-      perform_all (self, source, thread);
-      return;
-    }
-
-  next_access (self, access);
-  answer (access, ENOMEM, NULL);
-  access_free (access);
-  finish (self);
-}
-
-static void
-start (RegiondProxy        *self,
-       const Access        *access,
-       RegiondServerThread *thread)
-{
-  RegiondSource *source = begin (self);
-  const guint8 *bytes;
-  int errsv;
-
-  if (source == NULL)
-    answer (access, ENOTCONN, NULL);
-  else if (regiond_source_is_quick (source))
-    {
-      errsv = perform (source, access, thread, &bytes);
-      answer (access, errsv, bytes);
-      finish (self);
-    }
-  else
-    start_slow (self, source, access, thread);
-}
-
-/* Interrupted accesses. */
-
-typedef struct {
-  RegiondProxy *proxy;
-  guint64       unique;
-} Interruption;
-
-static void
-interruption_free (Interruption *self)
-{
-  g_object_unref (self->proxy);
-  g_free (self);
-}
-
-static int
-compare_unique (gconstpointer access,
-                gconstpointer unique)
-{
-  return ((const Access *) access)->unique == *(const guint64 *) unique ? 0 : 1;
-}
-
-/* On the main thread, since it must come even when every other one waits. */
-static gboolean
-on_grace_over (gpointer data)
-{
-  Interruption *interruption = data;
-  RegiondProxy *self = interruption->proxy;
-  GList *found;
-
-  g_mutex_lock (&self->lock);
-  found = g_queue_find_custom (&self->accesses, &interruption->unique, compare_unique);
-  if (found != NULL && !((Access *) found->data)->answered)
-    {
-      ((Access *) found->data)->answered = TRUE;
-      fuse_reply_err (((Access *) found->data)->request, EINTR);
-    }
-  g_mutex_unlock (&self->lock);
-  return G_SOURCE_REMOVE;
-}
-
-/* Takes an access that has not begun out of the queue. One that has, gets its
- * grace: often it is about to end, and a write that was told EINTR would be
- * made twice. */
-static Access *
-withdraw (RegiondProxy *self,
-          guint64       unique)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  GList *found = g_queue_find_custom (&self->accesses, &unique, compare_unique);
-  Interruption *interruption;
-  Access *access;
-
-  if (found == NULL)
-    return NULL;
-  if (found != self->accesses.head)
-    {
-      access = found->data;
-      g_queue_delete_link (&self->accesses, found);
-      return access;
-    }
-
-  interruption = g_new (Interruption, 1);
-  *interruption = (Interruption){ g_object_ref (self), unique };
-  g_timeout_add_full (G_PRIORITY_DEFAULT, REGIOND_PROXY_GRACE_MS, on_grace_over, interruption,
-                      (GDestroyNotify) interruption_free);
-  return NULL;
-}
-
-/* The library keeps interrupts of requests that it does not know any more, and
- * never frees the last ones: it gets none. */
-static void
-interrupt (RegiondProxy *self,
-           guint64       unique)
-{
-  g_autoptr (Access) access = withdraw (self, unique);
-
-  if (access != NULL)
-    {
-      fuse_reply_err (access->request, EINTR);
-      finish (self);
-    }
-}
-
 static void
 serve (gpointer             client,
        RegiondServerThread *thread)
@@ -544,20 +257,22 @@ serve (gpointer             client,
   if (length <= 0)
     return;
 
+  /* The library keeps interrupts of requests that it does not know any more,
+   * and never frees the last ones: it gets none. */
   if (header->opcode == FUSE_INTERRUPT)
     {
-      interrupt (self, ((const struct fuse_interrupt_in *) (header + 1))->unique);
+      regiond_transfers_interrupt (self->transfers, ((const struct fuse_interrupt_in *) (header + 1))->unique);
       return;
     }
 
   fuse_session_process_buf (self->session, &thread->request);
   if (self->taken.request != NULL)
     {
-      Access access = self->taken;
+      RegiondTransfer transfer = self->taken;
 
       self->taken.request = NULL;
-      access.unique = header->unique;
-      start (self, &access, thread);
+      transfer.unique = header->unique;
+      regiond_transfers_start (self->transfers, &transfer, thread);
     }
 }
 
@@ -572,28 +287,19 @@ regiond_proxy_server_new (void)
 static RegiondSource *
 ref_source (RegiondHold *hold)
 {
-  RegiondProxy *self = REGIOND_PROXY (hold);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  return self->source != NULL ? g_object_ref (self->source) : NULL;
+  return regiond_transfers_ref_source (REGIOND_PROXY (hold)->transfers);
 }
 
 static gboolean
 is_gone (RegiondHold *hold)
 {
-  RegiondProxy *self = REGIOND_PROXY (hold);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  return self->ended && self->busy == 0;
+  return regiond_transfers_are_over (REGIOND_PROXY (hold)->transfers);
 }
 
 static gboolean
 is_cut (RegiondHold *hold)
 {
-  RegiondProxy *self = REGIOND_PROXY (hold);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  return self->ended;
+  return regiond_transfers_have_ended (REGIOND_PROXY (hold)->transfers);
 }
 
 static void
@@ -614,7 +320,7 @@ listen_to (RegiondHold    *hold,
   self->data = data;
 
   /* It may have ended before. */
-  if (func != NULL && is_cut (hold))
+  if (func != NULL && is_gone (hold))
     stir (self);
   return TRUE;
 }
@@ -634,9 +340,8 @@ regiond_proxy_finalize (GObject *object)
 {
   RegiondProxy *self = REGIOND_PROXY (object);
 
-  g_assert (g_queue_is_empty (&self->accesses));
   destroy_session (self);
-  g_clear_object (&self->source);
+  regiond_transfers_unref (self->transfers);
   regiond_server_unref (self->server);
   regiond_watch_unref (self->watch);
   g_mutex_clear (&self->lock);
@@ -661,7 +366,6 @@ static void
 regiond_proxy_init (RegiondProxy *self)
 {
   g_mutex_init (&self->lock);
-  g_queue_init (&self->accesses);
 }
 
 /* Making one. */
@@ -750,7 +454,7 @@ proxy_new (RegiondServer           *server,
 
   self->server = regiond_server_ref (server);
   self->watch = regiond_watch_ref (watch);
-  self->source = g_object_ref (terms->source);
+  self->transfers = regiond_transfers_new (terms->source, stir, self);
   self->offset = terms->offset;
   self->length = terms->length;
   self->access = terms->access;

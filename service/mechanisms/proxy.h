@@ -4,6 +4,7 @@
 #include "mechanisms/hold.h"
 #include "mechanisms/server.h"
 #include "mechanisms/source.h"
+#include "mechanisms/transfers.h"
 #include "watch.h"
 
 #include <gio/gio.h>
@@ -25,11 +26,6 @@ typedef struct {
   RegiondAccess  access; /* without REGIOND_ACCESS_MAP */
   guint32        uid;    /* who may open it again, and has it in fstat */
 } RegiondProxyTerms;
-
-/* How long the holder of an access that is interrupted by a signal is made to
- * wait for its end; then it gets EINTR, and the access ends unseen. A signal
- * that kills cannot be told from others. */
-#define REGIOND_PROXY_GRACE_MS 100
 
 /* The server that all proxied files need. */
 RegiondServer *regiond_proxy_server_new (void);

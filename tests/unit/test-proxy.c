@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "error.h"
 #include "fixture.h"
-#include "objects.h"
+#include "registers.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#define R REGIOND_ACCESS_READ
-#define W REGIOND_ACCESS_WRITE
-#define SIZE 64
-#define HOLDER 4242 /* a uid that is nobody's */
 
 /* That @call fails with @wanted. */
 #define assert_errno(call, wanted) \
@@ -32,221 +23,6 @@
   } \
   G_STMT_END
 
-/* Registers of four bytes that take their time: each access waits until the
- * gate is open. */
-#define TYPE_REGISTERS (registers_get_type ())
-G_DECLARE_FINAL_TYPE (Registers, registers, TEST, REGISTERS, GObject)
-
-struct _Registers {
-  GObject  parent_instance;
-  GMutex   lock;
-  GCond    changed;
-  gboolean open;
-  guint    begun, done;
-  guint64  offset; /* of the last access */
-  gsize    width;
-  guint8   bytes[SIZE];
-};
-
-static void registers_source_init (RegiondSourceInterface *iface);
-
-G_DEFINE_TYPE_WITH_CODE (Registers, registers, G_TYPE_OBJECT,
-                         G_IMPLEMENT_INTERFACE (REGIOND_TYPE_SOURCE, registers_source_init))
-
-static void
-registers_class_init (RegistersClass *klass)
-{
-}
-
-static void
-registers_init (Registers *self)
-{
-  g_mutex_init (&self->lock);
-  g_cond_init (&self->changed);
-  self->open = TRUE;
-  for (guint i = 0; i < SIZE; i++)
-    self->bytes[i] = i;
-}
-
-static int
-reach (Registers *self,
-       guint64    offset,
-       gsize      width,
-       guint8    *to,
-       const guint8 *from)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  self->begun++;
-  g_cond_broadcast (&self->changed);
-  while (!self->open)
-    g_cond_wait (&self->changed, &self->lock);
-
-  self->done++;
-  self->offset = offset;
-  self->width = width;
-  if (width > 8)
-    return EINVAL;
-  memcpy (to != NULL ? to : &self->bytes[offset], to != NULL ? &self->bytes[offset] : from, width);
-  return 0;
-}
-
-static int
-registers_read (RegiondSource *source,
-                guint64        offset,
-                gsize          width,
-                gpointer       buffer,
-                const guint8 **bytes)
-{
-  *bytes = buffer;
-  return reach (TEST_REGISTERS (source), offset, width, buffer, NULL);
-}
-
-static int
-registers_write (RegiondSource *source,
-                 guint64        offset,
-                 gsize          width,
-                 const guint8  *bytes)
-{
-  return reach (TEST_REGISTERS (source), offset, width, NULL, bytes);
-}
-
-static gboolean
-registers_are_retired (RegiondSource *source)
-{
-  return FALSE;
-}
-
-static void
-registers_source_init (RegiondSourceInterface *iface)
-{
-  iface->is_retired = registers_are_retired;
-  iface->read = registers_read;
-  iface->write = registers_write;
-}
-
-static void
-registers_let (Registers *self,
-               gboolean   open)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  self->open = open;
-  g_cond_broadcast (&self->changed);
-}
-
-static guint
-registers_count (Registers *self,
-                 guint     *what)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  return *what;
-}
-
-#define begun(registers) registers_count (registers, &registers->begun)
-#define done(registers) registers_count (registers, &registers->done)
-
-/* What each test has. */
-
-typedef struct {
-  Objects    objects;
-  Registers *registers;
-} Proxies;
-
-static void
-proxies_init (Proxies *self)
-{
-  objects_init (&self->objects, PAGE);
-  self->registers = g_object_new (TYPE_REGISTERS, NULL);
-}
-
-/* Nothing may be left: not the hold, not the source. */
-static void
-proxies_clear (Proxies *self)
-{
-  wait_until (G_OBJECT (self->registers)->ref_count == 1);
-  g_object_unref (self->registers);
-  objects_clear (&self->objects);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Proxies, proxies_clear)
-
-static RegiondHold *
-open_part (Proxies      *p,
-           RegiondAccess access,
-           guint64       offset,
-           guint64       length,
-           int          *fd)
-{
-  RegiondProxyTerms terms = { REGIOND_SOURCE (p->registers), offset, length, access, HOLDER };
-  g_autoptr (GError) error = NULL;
-  RegiondHold *hold = regiond_proxy_open (p->objects.server, p->objects.watch, &terms, fd, &error);
-
-  g_assert_no_error (error);
-  return hold;
-}
-
-static RegiondHold *
-open_all (Proxies      *p,
-          RegiondAccess access,
-          int          *fd)
-{
-  return open_part (p, access, 0, SIZE, fd);
-}
-
-static void
-finish (RegiondHold **hold,
-        int           fd)
-{
-  close (fd);
-  wait_until (regiond_hold_is_gone (*hold));
-
-  /* And then nothing keeps it. */
-  g_object_add_weak_pointer (G_OBJECT (*hold), (gpointer *) hold);
-  g_object_unref (*hold);
-  wait_until (*hold == NULL);
-}
-
-/* A process of the holder's; what @act returns is its exit status. It has the
- * file and not, as a child would, the server's end of it. */
-typedef int (*Act) (int fd);
-
-static pid_t
-start_holder (Act act,
-              int fd)
-{
-  pid_t pid = fork ();
-
-  if (pid == 0)
-    {
-      if (dup2 (fd, 3) != 3 || close_range (4, ~0U, 0) != 0 || setgid (HOLDER) != 0 || setuid (HOLDER) != 0)
-        _exit (99);
-      prctl (PR_SET_PDEATHSIG, SIGKILL);
-      _exit (act (3));
-    }
-  g_assert_cmpint (pid, >, 0);
-  return pid;
-}
-
-static gboolean
-has_ended (pid_t pid,
-           int  *status)
-{
-  return waitpid (pid, status, WNOHANG) == pid;
-}
-
-static int
-run_holder (Act act,
-            int fd)
-{
-  pid_t pid = start_holder (act, fd);
-  int status;
-
-  wait_until (has_ended (pid, &status));
-  return status;
-}
-
 static void
 test_file (void)
 {
@@ -257,7 +33,7 @@ test_file (void)
   int fd;
 
   proxies_init (&p);
-  hold = open_all (&p, R | W, &fd);
+  hold = proxies_open (&p, R | W, &fd);
   g_assert_cmpint (pread (fd, bytes, 4, 8), ==, 4);
   g_assert_cmpmem (bytes, 4, "\x08\x09\x0a\x0b", 4);
   g_assert_cmpint (pwrite (fd, "abcd", 4, 12), ==, 4);
@@ -273,7 +49,7 @@ test_file (void)
   g_assert_cmpint (facts.st_size, ==, SIZE);
   g_assert_cmpint (facts.st_uid, ==, HOLDER);
   g_assert_cmpint (facts.st_nlink, ==, 1);
-  finish (&hold, fd);
+  proxies_finish (&hold, fd);
 }
 
 static void
@@ -286,7 +62,7 @@ test_part (void)
   int fd;
 
   proxies_init (&p);
-  hold = open_part (&p, R | W, 17, 5, &fd);
+  hold = proxies_open_part (&p, R | W, 17, 5, &fd);
   g_assert_cmpint (fstat (fd, &facts), ==, 0);
   g_assert_cmpint (facts.st_size, ==, 5);
   g_assert_cmpint (pread (fd, bytes, 2, 0), ==, 2);
@@ -302,7 +78,7 @@ test_part (void)
   g_assert_cmpint (p.registers->bytes[22], ==, 22);
   assert_errno (pwrite (fd, "xyz", 3, 5), ENOSPC);
   assert_errno (pwrite (fd, "xyz", 3, G_MAXINT64 - 3), ENOSPC);
-  finish (&hold, fd);
+  proxies_finish (&hold, fd);
 }
 
 static void
@@ -314,7 +90,7 @@ test_width (void)
   int fd;
 
   proxies_init (&p);
-  hold = open_all (&p, R | W, &fd);
+  hold = proxies_open (&p, R | W, &fd);
   for (gsize width = 1; width <= 8; width++)
     {
       g_assert_cmpint (pread (fd, bytes, width, 5), ==, width);
@@ -326,7 +102,7 @@ test_width (void)
     }
   assert_errno (pread (fd, bytes, 9, 0), EINVAL);
   assert_errno (pwrite (fd, bytes, 9, 0), EINVAL);
-  finish (&hold, fd);
+  proxies_finish (&hold, fd);
 }
 
 static void
@@ -338,14 +114,14 @@ test_access (void)
   int r, w;
 
   proxies_init (&p);
-  reader = open_all (&p, R, &r);
-  writer = open_all (&p, W, &w);
+  reader = proxies_open (&p, R, &r);
+  writer = proxies_open (&p, W, &w);
   assert_errno (pwrite (r, &byte, 1, 0), EBADF);
   assert_errno (pread (w, &byte, 1, 0), EBADF);
   g_assert_cmpint (pread (r, &byte, 1, 0), ==, 1);
   g_assert_cmpint (pwrite (w, &byte, 1, 0), ==, 1);
-  finish (&reader, r);
-  finish (&writer, w);
+  proxies_finish (&reader, r);
+  proxies_finish (&writer, w);
 }
 
 static void
@@ -357,7 +133,7 @@ test_nothing_else (void)
   int fd;
 
   proxies_init (&p);
-  hold = open_all (&p, R | W, &fd);
+  hold = proxies_open (&p, R | W, &fd);
   assert_errno (mmap (NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), ENODEV);
   assert_errno (mmap (NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), ENODEV);
   assert_errno (ftruncate (fd, 0), EPERM);
@@ -372,7 +148,7 @@ test_nothing_else (void)
   assert_errno (ioctl (fd, TIOCGWINSZ, value), ENOTTY);
   assert_errno (fexecve (fd, (char *const[]){ (char *) "x", NULL }, (char *const[]){ NULL }), EACCES);
   g_assert_cmpint (fsync (fd), ==, 0);
-  finish (&hold, fd);
+  proxies_finish (&hold, fd);
 }
 
 static int
@@ -422,16 +198,16 @@ test_reopen (void)
   int r, rw;
 
   proxies_init (&p);
-  reader = open_all (&p, R, &r);
-  both = open_all (&p, R | W, &rw);
-  g_assert_cmpint (run_holder (reopen_reader, r), ==, 0);
-  g_assert_cmpint (run_holder (reopen_writer, rw), ==, 0);
-  g_assert_cmpint (run_holder (reopen_stranger, rw), ==, 0);
+  reader = proxies_open (&p, R, &r);
+  both = proxies_open (&p, R | W, &rw);
+  g_assert_cmpint (holder_run (reopen_reader, r), ==, 0);
+  g_assert_cmpint (holder_run (reopen_writer, rw), ==, 0);
+  g_assert_cmpint (holder_run (reopen_stranger, rw), ==, 0);
 
   /* Root passes the mode by, and gets no more all the same. */
   assert_errno (reopen (r, O_RDWR), EACCES);
-  finish (&reader, r);
-  finish (&both, rw);
+  proxies_finish (&reader, r);
+  proxies_finish (&both, rw);
 }
 
 static void
@@ -443,7 +219,7 @@ test_last_close (void)
   int fd, copy, again, path;
 
   proxies_init (&p);
-  hold = open_all (&p, R, &fd);
+  hold = proxies_open (&p, R, &fd);
   copy = dup (fd);
   again = reopen (fd, O_RDONLY);
   path = reopen (fd, O_PATH);
@@ -468,8 +244,8 @@ test_cut (void)
   int fd, copy, again, untouched;
 
   proxies_init (&p);
-  hold = open_all (&p, R | W, &fd);
-  other = open_all (&p, R | W, &untouched);
+  hold = proxies_open (&p, R | W, &fd);
+  other = proxies_open (&p, R | W, &untouched);
   copy = dup (fd);
   again = reopen (fd, O_RDWR);
   g_assert_false (regiond_hold_shares_fate (hold, other));
@@ -484,160 +260,8 @@ test_cut (void)
   g_assert_cmpint (pread (untouched, &byte, 1, 0), ==, 1);
   close (copy);
   close (again);
-  finish (&hold, fd);
-  finish (&other, untouched);
-}
-
-static int
-read_once (int fd)
-{
-  char byte;
-
-  return pread (fd, &byte, 1, 0) == 1 ? 0 : errno;
-}
-
-static void
-test_cut_under_way (void)
-{
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  int fd, status;
-  pid_t pid;
-
-  proxies_init (&p);
-  hold = open_all (&p, R, &fd);
-  registers_let (p.registers, FALSE);
-  pid = start_holder (read_once, fd);
-  wait_until (begun (p.registers) == 1);
-
-  /* The holder hears of it at once; the device is not idle before the access
-   * has come back. */
-  regiond_hold_cut (hold);
-  wait_until (has_ended (pid, &status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, ECONNABORTED);
-  g_assert_false (regiond_hold_is_gone (hold));
-  registers_let (p.registers, TRUE);
-  wait_until (regiond_hold_is_gone (hold));
-  close (fd);
-}
-
-static void
-test_killed (void)
-{
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  pid_t pids[3];
-  int fd, status;
-
-  proxies_init (&p);
-  hold = open_all (&p, R, &fd);
-  registers_let (p.registers, FALSE);
-  for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
-    pids[i] = start_holder (read_once, fd);
-  wait_until (begun (p.registers) == 1);
-
-  /* One is at it and two wait: the kernel lets none of them go unanswered. */
-  for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
-    {
-      kill (pids[i], SIGKILL);
-      wait_until (has_ended (pids[i], &status));
-      g_assert_cmpint (WTERMSIG (status), ==, SIGKILL);
-    }
-  g_assert_false (regiond_hold_is_gone (hold));
-  registers_let (p.registers, TRUE);
-  finish (&hold, fd);
-  g_assert_cmpuint (begun (p.registers), <=, 3);
-}
-
-static void
-on_alarm (int signal)
-{
-}
-
-/* Interrupted soon after it has begun. */
-static int
-read_interrupted (int fd)
-{
-  const struct itimerval soon = { .it_value.tv_usec = 20 * 1000 };
-  const struct sigaction action = { .sa_handler = on_alarm };
-
-  sigaction (SIGALRM, &action, NULL);
-  setitimer (ITIMER_REAL, &soon, NULL);
-  return read_once (fd);
-}
-
-static void
-test_interrupted (void)
-{
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  int fd, status;
-  pid_t pid;
-
-  proxies_init (&p);
-  hold = open_all (&p, R, &fd);
-  registers_let (p.registers, FALSE);
-  pid = start_holder (read_interrupted, fd);
-  wait_until (has_ended (pid, &status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, EINTR);
-  g_assert_cmpuint (done (p.registers), ==, 0);
-  registers_let (p.registers, TRUE);
-  finish (&hold, fd);
-}
-
-static void
-test_slow (void)
-{
-  g_auto (Proxies) p;
-  g_autoptr (Registers) slow = g_object_new (TYPE_REGISTERS, NULL);
-  g_autoptr (RegiondHold) hold = NULL, quick = NULL;
-  RegiondProxyTerms terms = { REGIOND_SOURCE (slow), 0, SIZE, R, HOLDER };
-  int fd, stuck;
-  char byte;
-  pid_t pid;
-
-  proxies_init (&p);
-  registers_let (slow, FALSE);
-  hold = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &stuck, NULL);
-  quick = open_all (&p, R, &fd);
-  pid = start_holder (read_once, stuck);
-  wait_until (begun (slow) == 1);
-  for (int i = 0; i < 100; i++)
-    g_assert_cmpint (pread (fd, &byte, 1, 1), ==, 1);
-  g_assert_cmpuint (done (slow), ==, 0);
-  registers_let (slow, TRUE);
-  wait_until (has_ended (pid, NULL));
-  finish (&quick, fd);
-  finish (&hold, stuck);
-}
-
-static guint
-count_threads (void)
-{
-  g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
-  guint n = 0;
-
-  while (g_dir_read_name (tasks) != NULL)
-    n++;
-  return n;
-}
-
-static void
-test_idle (void)
-{
-  g_auto (Proxies) p;
-  RegiondHold *holds[50];
-  int fds[50];
-  guint before;
-
-  proxies_init (&p);
-  holds[0] = open_all (&p, R, &fds[0]);
-  before = count_threads ();
-  for (gsize i = 1; i < G_N_ELEMENTS (holds); i++)
-    holds[i] = open_all (&p, R, &fds[i]);
-  g_assert_cmpuint (count_threads (), <=, before);
-  for (gsize i = 0; i < G_N_ELEMENTS (holds); i++)
-    finish (&holds[i], fds[i]);
+  proxies_finish (&hold, fd);
+  proxies_finish (&other, untouched);
 }
 
 static void
@@ -655,7 +279,7 @@ test_told (void)
   int fd;
 
   proxies_init (&p);
-  hold = open_all (&p, R, &fd);
+  hold = proxies_open (&p, R, &fd);
   g_assert_true (regiond_hold_listen (hold, on_stirred, &told, NULL));
   fixture_turn ();
   g_assert_cmpuint (told, ==, 0);
@@ -672,7 +296,7 @@ test_kept (void)
   int fd;
 
   proxies_init (&p);
-  hold = open_all (&p, R, &fd);
+  hold = proxies_open (&p, R, &fd);
   g_object_add_weak_pointer (G_OBJECT (hold), (gpointer *) &hold);
   regiond_hold_cut (hold);
   g_object_unref (hold);
@@ -715,7 +339,7 @@ test_memory (void)
   g_assert_true (regiond_memfd_is_free (memfd));
   regiond_memfd_retire (memfd);
   g_assert_true (regiond_hold_is_stale (proxied));
-  finish (&proxied, fd);
+  proxies_finish (&proxied, fd);
   g_clear_object (&mapped);
   g_clear_object (&memfd);
 }
@@ -746,12 +370,12 @@ test_many (void)
   /* The others notice nothing, and who ends makes room. */
   for (guint i = 0; i < n; i++)
     g_assert_cmpint (pread (fds[i], &byte, 1, 0), ==, 1);
-  finish (&holds[0], fds[0]);
+  proxies_finish (&holds[0], fds[0]);
   g_clear_error (&error);
   holds[0] = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &fds[0], &error);
   g_assert_no_error (error);
   for (guint i = 0; i < n; i++)
-    finish (&holds[i], fds[i]);
+    proxies_finish (&holds[i], fds[i]);
 }
 
 int
@@ -767,11 +391,6 @@ main (int    argc,
   g_test_add_func ("/proxy/its-holder-opens-it-again-with-no-more-access", test_reopen);
   g_test_add_func ("/proxy/the-last-close-ends-it", test_last_close);
   g_test_add_func ("/proxy/a-cut-takes-every-copy", test_cut);
-  g_test_add_func ("/proxy/a-cut-ends-the-access-under-way", test_cut_under_way);
-  g_test_add_func ("/proxy/a-client-killed-at-an-access-is-gone", test_killed);
-  g_test_add_func ("/proxy/an-interrupted-access-comes-back", test_interrupted);
-  g_test_add_func ("/proxy/one-slow-region-stops-no-other", test_slow);
-  g_test_add_func ("/proxy/idle-leases-cost-no-thread", test_idle);
   g_test_add_func ("/proxy/the-end-is-told", test_told);
   g_test_add_func ("/proxy/what-is-open-is-kept-until-it-is-closed", test_kept);
   g_test_add_func ("/proxy/one-too-many-is-refused", test_many);

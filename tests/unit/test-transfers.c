@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+#include "registers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void
+test_cut_under_way (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) hold = NULL;
+  int fd, status;
+  pid_t pid;
+
+  proxies_init (&p);
+  hold = proxies_open (&p, R, &fd);
+  registers_let (p.registers, FALSE);
+  pid = holder_start (read_once, fd);
+  wait_until (registers_count_begun (p.registers) == 1);
+
+  /* The holder hears of it at once; the device is not idle before the access
+   * has come back. */
+  regiond_hold_cut (hold);
+  wait_until (holder_has_ended (pid, &status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, ECONNABORTED);
+  g_assert_false (regiond_hold_is_gone (hold));
+  registers_let (p.registers, TRUE);
+  wait_until (regiond_hold_is_gone (hold));
+  close (fd);
+}
+
+static void
+test_killed (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) hold = NULL;
+  pid_t pids[3];
+  int fd, status;
+
+  proxies_init (&p);
+  hold = proxies_open (&p, R, &fd);
+  registers_let (p.registers, FALSE);
+  for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
+    pids[i] = holder_start (read_once, fd);
+  wait_until (registers_count_begun (p.registers) == 1);
+
+  /* One is at it and two wait: the kernel lets none of them go unanswered. */
+  for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
+    {
+      kill (pids[i], SIGKILL);
+      wait_until (holder_has_ended (pids[i], &status));
+      g_assert_cmpint (WTERMSIG (status), ==, SIGKILL);
+    }
+  g_assert_false (regiond_hold_is_gone (hold));
+  registers_let (p.registers, TRUE);
+  proxies_finish (&hold, fd);
+  g_assert_cmpuint (registers_count_begun (p.registers), <=, 3);
+}
+
+static void
+on_alarm (int signal)
+{
+}
+
+/* Interrupted soon after it has begun. */
+static int
+read_interrupted (int fd)
+{
+  const struct itimerval soon = { .it_value.tv_usec = 20 * 1000 };
+  const struct sigaction action = { .sa_handler = on_alarm };
+
+  sigaction (SIGALRM, &action, NULL);
+  setitimer (ITIMER_REAL, &soon, NULL);
+  return read_once (fd);
+}
+
+static void
+test_interrupted (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) hold = NULL;
+  int fd, status;
+  pid_t pid;
+
+  proxies_init (&p);
+  hold = proxies_open (&p, R, &fd);
+  registers_let (p.registers, FALSE);
+  pid = holder_start (read_interrupted, fd);
+  wait_until (holder_has_ended (pid, &status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, EINTR);
+  g_assert_cmpuint (registers_count_done (p.registers), ==, 0);
+  registers_let (p.registers, TRUE);
+  proxies_finish (&hold, fd);
+}
+
+static void
+test_slow (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (Registers) slow = g_object_new (TYPE_REGISTERS, NULL);
+  g_autoptr (RegiondHold) hold = NULL, quick = NULL;
+  RegiondProxyTerms terms = { REGIOND_SOURCE (slow), 0, SIZE, R, HOLDER };
+  int fd, stuck;
+  char byte;
+  pid_t pid;
+
+  proxies_init (&p);
+  registers_let (slow, FALSE);
+  hold = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &stuck, NULL);
+  quick = proxies_open (&p, R, &fd);
+  pid = holder_start (read_once, stuck);
+  wait_until (registers_count_begun (slow) == 1);
+  for (int i = 0; i < 100; i++)
+    g_assert_cmpint (pread (fd, &byte, 1, 1), ==, 1);
+  g_assert_cmpuint (registers_count_done (slow), ==, 0);
+  registers_let (slow, TRUE);
+  wait_until (holder_has_ended (pid, NULL));
+  proxies_finish (&quick, fd);
+  proxies_finish (&hold, stuck);
+}
+
+static guint
+count_threads (void)
+{
+  g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (tasks) != NULL)
+    n++;
+  return n;
+}
+
+static void
+test_idle (void)
+{
+  g_auto (Proxies) p;
+  RegiondHold *holds[50];
+  int fds[50];
+  guint before;
+
+  proxies_init (&p);
+  holds[0] = proxies_open (&p, R, &fds[0]);
+  before = count_threads ();
+  for (gsize i = 1; i < G_N_ELEMENTS (holds); i++)
+    holds[i] = proxies_open (&p, R, &fds[i]);
+  g_assert_cmpuint (count_threads (), <=, before);
+  for (gsize i = 0; i < G_N_ELEMENTS (holds); i++)
+    proxies_finish (&holds[i], fds[i]);
+}
+
+/* It waits for the answer to a request of its own. */
+static gboolean
+is_asleep (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/wchan", pid);
+  g_autofree char *where = NULL;
+
+  return g_file_get_contents (path, &where, NULL, NULL) && g_str_equal (where, "request_wait_answer");
+}
+
+static int
+write_once (int fd)
+{
+  return pwrite (fd, "x", 1, 1) == 1 ? 0 : errno;
+}
+
+/* What waits when the end comes never reaches the device. */
+static void
+test_waiting (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) hold = NULL;
+  pid_t reader, writer;
+  int fd, status;
+
+  proxies_init (&p);
+  hold = proxies_open (&p, R | W, &fd);
+  registers_let (p.registers, FALSE);
+  reader = holder_start (read_once, fd);
+  wait_until (registers_count_begun (p.registers) == 1);
+  writer = holder_start (write_once, fd);
+  wait_until (is_asleep (writer));
+  regiond_hold_cut (hold);
+  registers_let (p.registers, TRUE);
+  wait_until (holder_has_ended (reader, &status));
+  wait_until (holder_has_ended (writer, &status));
+  g_assert_cmpint (WEXITSTATUS (status), !=, 0);
+  proxies_finish (&hold, fd);
+  g_assert_cmpuint (registers_count_begun (p.registers), ==, 1);
+  g_assert_cmpint (p.registers->bytes[1], ==, 1);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/transfers/a-cut-ends-the-access-under-way", test_cut_under_way);
+  g_test_add_func ("/transfers/a-client-killed-at-an-access-is-gone", test_killed);
+  g_test_add_func ("/transfers/an-interrupted-access-comes-back", test_interrupted);
+  g_test_add_func ("/transfers/one-slow-region-stops-no-other", test_slow);
+  g_test_add_func ("/transfers/idle-leases-cost-no-thread", test_idle);
+  g_test_add_func ("/transfers/what-waits-at-the-cut-is-not-made", test_waiting);
+  return g_test_run ();
+}
