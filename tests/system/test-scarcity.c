@@ -303,7 +303,7 @@ static const char both[] = "[Device]\nBackend=memory\n[Region small]\nSize=64K\n
 static void
 test_no_memory_for_a_whole_device (gconstpointer access)
 {
-  g_autoptr (World) world = world_new_without_service ("MaxMemory=76M");
+  g_autoptr (World) world = world_new_without_service ("MaxMemory=76M\nMaxMemoryPerUser=76M");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
   guint before;
