@@ -3,9 +3,20 @@
 
 #include <gio/gio.h>
 
-/* Turns away method calls whose object path or arguments are longer than any
- * honest one's, with org.freedesktop.DBus.Error.LimitsExceeded and before
- * anything looks at them: an error that repeats a path of megabytes would be
- * above the bus's limit for a message, and the bus would throw regiond out.
+/* How many calls of one connection may be unanswered: less than the 128 that
+ * the bus lets it wait for, and more than may wait for polkit. */
+#define REGIOND_GUARD_MOST_CALLS 96
+
+/* Turns away, before anything looks at them, what no honest client sends:
+ *
+ * Method calls whose object path or arguments are longer than any honest one's,
+ * with org.freedesktop.DBus.Error.LimitsExceeded: an error that repeats a path
+ * of megabytes would be above the bus's limit for a message, and the bus would
+ * throw regiond out.
+ *
+ * Calls of a connection that has REGIOND_GUARD_MOST_CALLS unanswered, with
+ * LimitExceeded: GDBus takes in calls without bound, and everybody's stand in
+ * one line for the main thread. Those that want no answer count as well.
+ *
  * For as long as @connection lives. */
-void regiond_guard_against_long_calls (GDBusConnection *connection);
+void regiond_guard_calls (GDBusConnection *connection);

@@ -164,7 +164,7 @@ serve (GDBusConnection *connection,
   gulong closed;
   guint name;
 
-  regiond_guard_against_long_calls (connection);
+  regiond_guard_calls (connection);
   regiond_trim_after_listings (connection);
   if ((daemon = regiond_daemon_new (connection, settings, &error)) == NULL)
     {

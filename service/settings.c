@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "settings.h"
 
+#include "guard.h"
 #include "keyfile.h"
 #include "region.h"
 #include "units.h"
@@ -13,8 +14,6 @@
 /* Memory objects, FUSE connections and their like come to some. */
 #define OTHER_FILES 64
 
-/* The bus lets a client wait for 128 answers at once; see guard.h. */
-#define MOST_WAITING 96
 #define MOST_COUNTED 1000000
 
 static const struct {
@@ -28,7 +27,7 @@ static const struct {
   { "MaxLeasesPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_connection), 256, MOST_COUNTED },
   { "MaxAuthorizationsPerUser", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_user), 1024, MOST_COUNTED },
   { "MaxAuthorizationsPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_connection), 64,
-    MOST_WAITING },
+    REGIOND_GUARD_MOST_CALLS },
 };
 
 static const char *const daemon_keys[] = {

@@ -18,6 +18,8 @@ typedef struct {
   GDBusConnection *client;
   guint            object;
   guint            counted;
+  GQueue          *kept;   /* invocations that are answered later; NULL: at once */
+  int              answers; /* that have come to the client, on GDBus's thread */
   int              errors; /* that have come to the client, on GDBus's thread */
 } Guarded;
 
@@ -31,8 +33,13 @@ on_call (GDBusConnection       *connection,
          GDBusMethodInvocation *invocation,
          gpointer               data)
 {
-  ((Guarded *) data)->counted++;
-  g_dbus_method_invocation_return_value (invocation, NULL);
+  Guarded *self = data;
+
+  self->counted++;
+  if (self->kept != NULL)
+    g_queue_push_tail (self->kept, invocation);
+  else
+    g_dbus_method_invocation_return_value (invocation, NULL);
 }
 
 static const GDBusInterfaceVTable vtable = { .method_call = on_call };
@@ -43,6 +50,8 @@ count_errors (GDBusConnection *connection,
               gboolean         incoming,
               gpointer         data)
 {
+  if (incoming && g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_METHOD_RETURN)
+    g_atomic_int_inc (&((Guarded *) data)->answers);
   if (incoming && g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_ERROR)
     g_atomic_int_inc (&((Guarded *) data)->errors);
   return message;
@@ -57,7 +66,7 @@ guarded_init (Guarded *self)
   *self = (Guarded){ .fixture = fixture_new () };
   self->service = fixture_connect (self->fixture);
   self->client = fixture_connect (self->fixture);
-  regiond_guard_against_long_calls (self->service);
+  regiond_guard_calls (self->service);
   self->object = g_dbus_connection_register_object (self->service, OBJECT, node->interfaces[0], &vtable, self, NULL,
                                                     &error);
   g_assert_no_error (error);
@@ -198,6 +207,82 @@ test_no_reply (void)
 }
 
 static void
+send (Guarded         *self,
+      GDBusConnection *client,
+      gboolean         mute)
+{
+  g_autoptr (GDBusMessage) message = make_call (self, OBJECT, 1);
+
+  if (mute)
+    g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+  g_assert_true (g_dbus_connection_send_message (client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+}
+
+static void
+answer_kept (Guarded *self,
+             guint    most)
+{
+  for (guint i = 0; i < most && !g_queue_is_empty (self->kept); i++)
+    g_dbus_method_invocation_return_value (g_queue_pop_head (self->kept), NULL);
+}
+
+static void
+flood (gboolean mute)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GQueue) kept = g_queue_new ();
+  g_autoptr (GError) error = NULL, none = NULL;
+  GDBusConnection *other;
+
+  guarded_init (&guarded);
+  guarded.kept = kept;
+  for (guint i = 0; i < REGIOND_GUARD_MOST_CALLS; i++)
+    send (&guarded, guarded.client, mute);
+  wait_until (guarded.counted == REGIOND_GUARD_MOST_CALLS);
+
+  /* One more reaches nobody. */
+  error = call (&guarded, OBJECT, 1);
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "96");
+  send (&guarded, guarded.client, TRUE);
+  g_clear_error (&error);
+  error = call (&guarded, OBJECT, 1);
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_CALLS);
+
+  /* Others have nothing to do with it. */
+  other = fixture_connect (guarded.fixture);
+  g_dbus_connection_add_filter (other, count_errors, &guarded, NULL);
+  send (&guarded, other, FALSE);
+  wait_until (guarded.counted == REGIOND_GUARD_MOST_CALLS + 1);
+
+  /* As many more as are answered: all of them are when the one that is answered last is. */
+  answer_kept (&guarded, 3);
+  g_dbus_method_invocation_return_value (g_queue_pop_tail (kept), NULL);
+  wait_until (g_atomic_int_get (&guarded.answers) == (mute ? 1 : 4));
+  for (guint i = 0; i < 3; i++)
+    send (&guarded, guarded.client, mute);
+  wait_until (guarded.counted == REGIOND_GUARD_MOST_CALLS + 4);
+  answer_kept (&guarded, G_MAXUINT);
+  guarded.kept = NULL;
+  none = call (&guarded, OBJECT, 1);
+  g_assert_no_error (none);
+  g_assert_cmpint (g_atomic_int_get (&guarded.answers), ==, mute ? 2 : REGIOND_GUARD_MOST_CALLS + 5);
+  client_leave (other);
+}
+
+static void
+test_flood (void)
+{
+  flood (FALSE);
+}
+
+static void
+test_mute_flood (void)
+{
+  flood (TRUE);
+}
+
+static void
 test_served (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
@@ -218,6 +303,8 @@ add_tests (void)
   g_test_add_func ("/guard/a-long-path-is-turned-away-unrepeated", test_long_path);
   g_test_add_func ("/guard/long-arguments-reach-nobody", test_long_arguments);
   g_test_add_func ("/guard/who-wants-no-answer-gets-none", test_no_reply);
+  g_test_add_func ("/guard/one-more-call-than-may-be-unanswered-reaches-nobody", test_flood);
+  g_test_add_func ("/guard/calls-that-want-no-answer-count-as-well", test_mute_flood);
   g_test_add_func ("/guard/the-service-is-guarded", test_served);
 }
 
