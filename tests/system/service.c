@@ -111,15 +111,29 @@ service_start_with (GDBusConnection *root,
 }
 
 Process *
+service_start_wrapped (GDBusConnection *root,
+                       const char *const *wrapper)
+{
+  g_autofree char *program = sandbox_installed ("usr/libexec/regiond");
+  const char *const own[] = { program, "--config", SERVICE_CONFIG, "--verbose" };
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+
+  for (guint i = 0; wrapper[i]; i++)
+    g_ptr_array_add (argv, (gpointer) wrapper[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (own); i++)
+    g_ptr_array_add (argv, (gpointer) own[i]);
+  g_ptr_array_add (argv, NULL);
+  return wait_for_name (root, process_spawn ((const char *const *) argv->pdata, NULL, NULL, LOG));
+}
+
+Process *
 service_start_starved (GDBusConnection *root,
                        const char *what)
 {
-  g_autofree char *program = sandbox_installed ("usr/libexec/regiond");
-  const char *const argv[] = { g_getenv ("REGIOND_TEST_STARVE"), what, program,
-                               "--config",                       SERVICE_CONFIG, "--verbose", NULL };
+  const char *const wrapper[] = { g_getenv ("REGIOND_TEST_STARVE"), what, NULL };
 
-  g_assert_nonnull (argv[0]);
-  return wait_for_name (root, process_spawn (argv, NULL, NULL, LOG));
+  g_assert_nonnull (wrapper[0]);
+  return service_start_wrapped (root, wrapper);
 }
 
 char *

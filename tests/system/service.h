@@ -26,6 +26,10 @@ Process *service_start (GDBusConnection *root);
 Process *service_start_with (GDBusConnection *root,
                              const char *const *environment);
 
+/* The same, started by other programs: WRAPPER is what stands before it, NULL-terminated. */
+Process *service_start_wrapped (GDBusConnection *root,
+                                const char *const *wrapper);
+
 /* A regiond to which the kernel refuses WHAT: starve.c says what there is. */
 Process *service_start_starved (GDBusConnection *root,
                                 const char *what);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * starve memory=BYTES|watches|keyrings PROGRAM ARGUMENT…: runs PROGRAM, to which
- * the kernel refuses one thing. memory: no file has any beyond that offset
- * (ENOSPC, as where there is no more); watches: there are no inotify watches
- * left (ENOSPC); keyrings: the quota of keys is used up (EDQUOT). Only refusals
- * of the kernel, at the system call: all else is as on any machine.
+ * starve memory=BYTES|watches|keyrings|mounts PROGRAM ARGUMENT…: runs PROGRAM,
+ * to which the kernel refuses one thing. memory: no file has any beyond that
+ * offset (ENOSPC, as where there is no more); watches: there are no inotify
+ * watches left (ENOSPC); keyrings: the quota of keys is used up (EDQUOT);
+ * mounts: there is no fsopen (ENOSYS). Only refusals of the kernel, at the
+ * system call: all else is as on any machine.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -72,9 +73,11 @@ main (int argc,
     refuse_call (SYS_inotify_add_watch, ENOSPC);
   else if (strcmp (what, "keyrings") == 0)
     refuse_call (SYS_keyctl, EDQUOT);
+  else if (strcmp (what, "mounts") == 0)
+    refuse_call (SYS_fsopen, ENOSYS);
   else
     {
-      fprintf (stderr, "usage: starve memory=BYTES|watches|keyrings PROGRAM ARGUMENT…\n");
+      fprintf (stderr, "usage: starve memory=BYTES|watches|keyrings|mounts PROGRAM ARGUMENT…\n");
       return 2;
     }
   execv (argv[2], argv + 2);

@@ -327,50 +327,7 @@ test_regiond_is_killed (void)
   three_tear_down (&three);
 }
 
-/* regiond stands still with an access of alice's in its hands or on the way. */
-static void
-stand_still_at_an_access (Three *three)
-{
-  g_free (person_do (three->alice, "hammer", three->hers->opened->fd, NULL));
-  process_stop (three->world->regiond);
-  process_signal (three->alice->process, SIGKILL);
-}
-
-/* Several times: it may stand still before, in or after an access. */
-static void
-test_killed_while_regiond_stands_still (void)
-{
-  for (guint i = 0; i < 10; i++)
-    {
-      Three three;
-
-      three_set_up (&three);
-      stand_still_at_an_access (&three);
-      process_signal (three.world->regiond, SIGCONT);
-      process_wait (three.alice->process);
-      world_wait_gone (three.world, three.hers->opened->path, 2000);
-      expect_nobody_else_noticed (&three);
-      three_tear_down (&three);
-    }
-}
-
-static void
-test_killed_before_regiond_that_stands_still (void)
-{
-  for (guint i = 0; i < 10; i++)
-    {
-      Three three;
-
-      three_set_up (&three);
-      stand_still_at_an_access (&three);
-      process_free (g_steal_pointer (&three.world->regiond));
-      process_wait (three.alice->process);
-      stay_expect_cut_off (three.his, NULL);
-      three_tear_down (&three);
-    }
-}
-
-/* And nobody is asked to wait for it: what is under way only goes on. */
+/* What is under way then goes on. */
 static void
 test_an_access_outlasts_a_standstill (void)
 {
@@ -408,8 +365,6 @@ main (int argc,
   g_test_add_func ("/cut/verify-says-how-it-is-known", test_verify_says_how_it_is_known);
   g_test_add_func ("/cut/regiond-stops", test_regiond_stops);
   g_test_add_func ("/cut/regiond-is-killed", test_regiond_is_killed);
-  g_test_add_func ("/cut/killed-while-regiond-stands-still", test_killed_while_regiond_stands_still);
-  g_test_add_func ("/cut/killed-before-regiond-that-stands-still", test_killed_before_regiond_that_stands_still);
   g_test_add_func ("/cut/an-access-outlasts-a-standstill", test_an_access_outlasts_a_standstill);
   return g_test_run ();
 }
