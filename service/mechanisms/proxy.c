@@ -81,8 +81,8 @@ on_init (void                  *data,
   connection->max_readahead = 0;
 }
 
-/* Until the fd is made it is regiond's own file: opening it needs no
- * capability then. */
+/* Until the fd is made it is regiond's own file: opening it, and watching it,
+ * for which inotify wants to be allowed to read, need no capability then. */
 static void
 describe (RegiondProxy *self,
           struct stat  *attributes,
@@ -93,7 +93,7 @@ describe (RegiondProxy *self,
 
   *attributes = (struct stat){
     .st_ino = FUSE_ROOT_ID,
-    .st_mode = S_IFREG | mode,
+    .st_mode = S_IFREG | (self->handed ? mode : 0600),
     .st_nlink = 1,
     .st_uid = self->handed ? self->uid : geteuid (),
     .st_size = self->length,

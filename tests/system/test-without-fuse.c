@@ -92,11 +92,14 @@ test_one_capability (void)
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   const char *const both[] = { "memfd", "proxy", NULL };
+  const char *const accesses[] = { "r", "w", "rm" };
   g_autoptr (Stay) hers = NULL;
   g_autoptr (Stay) his = NULL;
   g_autofree char *again = NULL;
 
   expect_mechanisms (world, both);
+  for (guint i = 0; i < G_N_ELEMENTS (accesses); i++)
+    opened_free (person_open (alice, "shm0", "bar2", accesses[i], "{}"));
   hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
   his = stay_begin (bob, "shm0", "bar2", "rwm", "{}");
   stay_write (hers, "confined");
@@ -105,6 +108,7 @@ test_one_capability (void)
   g_free (person_call (bob, hers->opened->path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
   stay_expect_cut_off (hers, NULL);
   g_free (person_call (alice, SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 2000>},)"));
+  person_kill (alice);
   person_kill (bob);
   world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
   world_wait_no_leases (world, 2000);
