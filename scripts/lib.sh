@@ -22,13 +22,14 @@ is_installed() {
   [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Installs the packages of scripts/packages that are not there yet.
+# install_packages [PACKAGE…]: installs those and the ones of scripts/packages
+# that are not there yet.
 install_packages() {
   local package missing=()
 
-  while read -r package; do
+  for package in "$@" $(<"$top/scripts/packages"); do
     is_installed "$package" || missing+=("$package")
-  done <"$top/scripts/packages"
+  done
   [ ${#missing[@]} -gt 0 ] || return 0
 
   say "Installing ${missing[*]}"
@@ -37,8 +38,8 @@ install_packages() {
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# build NAME [OPTION…]: configures and compiles in build/NAME.
-build() {
+# configure NAME [OPTION…]: makes build/NAME ready for ninja.
+configure() {
   local dir=$top/build/$1
   shift
 
@@ -47,7 +48,12 @@ build() {
   else
     meson setup "$dir" "$top" "$@" >/dev/null || { cat "$dir/meson-logs/meson-log.txt" >&2; return 1; }
   fi
-  ninja -C "$dir" --quiet
+}
+
+# build NAME [OPTION…]: configures and compiles in build/NAME.
+build() {
+  configure "$@"
+  ninja -C "$top/build/$1" --quiet
 }
 
 # wait_for SECONDS COMMAND…: until the command succeeds.

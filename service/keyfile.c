@@ -122,14 +122,21 @@ regiond_key_file_get_string (RegiondKeyFile *self,
                              char          **value,
                              GError        **error)
 {
+  g_autoptr (GError) unreadable = NULL;
+
   *value = NULL;
   if (!g_key_file_has_key (self->file, group, key, NULL))
     return TRUE;
 
-  *value = g_key_file_get_string (self->file, group, key, error);
-  if (*value == NULL)
-    g_prefix_error (error, "%s: [%s] %s: ", self->path, group, key);
-  return *value != NULL;
+  /* Of a value with an escape that there is not it gives both: an error, and
+   * what it has made of it. */
+  *value = g_key_file_get_string (self->file, group, key, &unreadable);
+  if (unreadable == NULL)
+    return TRUE;
+
+  g_clear_pointer (value, g_free);
+  g_propagate_prefixed_error (error, g_steal_pointer (&unreadable), "%s: [%s] %s: ", self->path, group, key);
+  return FALSE;
 }
 
 gboolean

@@ -105,6 +105,18 @@ test_refusals (void)
 }
 
 static void
+test_escape (void)
+{
+  g_autoptr (RegiondKeyFile) file = load ("[Device]\nDescription=a\\&b\n", -1, NULL);
+  g_autofree char *value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (regiond_key_file_get_string (file, "Device", "Description", &value, &error));
+  assert_error_says (error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE, path, "[Device]", "Description");
+  g_assert_null (value);
+}
+
+static void
 test_missing (void)
 {
   g_autoptr (GError) error = NULL;
@@ -130,6 +142,7 @@ main (int   argc,
   g_test_add_func ("/keyfile/what-is-no-key-file-is-named", test_no_key_file);
   g_test_add_func ("/keyfile/an-unknown-key-is-named-with-the-known-ones", test_unknown);
   g_test_add_func ("/keyfile/a-refusal-names-file-group-and-key", test_refusals);
+  g_test_add_func ("/keyfile/an-escape-that-there-is-not-is-no-value", test_escape);
   g_test_add_func ("/keyfile/a-missing-file-is-named", test_missing);
   status = g_test_run ();
   g_remove (path);
