@@ -16,6 +16,9 @@ struct _RegiondWatch {
   GHashTable *listeners; /* inotify's watch descriptor -> Listener */
 };
 
+/* What could not be asked is asked again. */
+#define AGAIN_MS 500
+
 typedef struct {
   guint32          mask; /* of the events that it wants */
   RegiondWatchFunc func;
@@ -63,17 +66,28 @@ list_watches (RegiondWatch *self)
   return ids;
 }
 
+static void wake_all (RegiondWatch *self);
+
+static gboolean
+on_second_try (gpointer data)
+{
+  wake_all (data);
+  return G_SOURCE_REMOVE;
+}
+
 /* Events have been lost: everybody has to look, and what a lost event would
- * have proved has to be proved anew. */
+ * have proved has to be proved anew. Those that the kernel has are asked for
+ * after ours, or a watch that has just been added would seem to have gone. */
 static void
 wake_all (RegiondWatch *self)
 {
-  g_autoptr (GHashTable) left = list_watches (self);
   g_autoptr (GList) ids = NULL;
+  g_autoptr (GHashTable) left = NULL;
 
   g_mutex_lock (&self->lock);
   ids = g_hash_table_get_keys (self->listeners);
   g_mutex_unlock (&self->lock);
+  left = list_watches (self);
 
   for (GList *l = ids; l != NULL; l = l->next)
     {
@@ -81,6 +95,11 @@ wake_all (RegiondWatch *self)
 
       wake (self, GPOINTER_TO_INT (l->data), IN_CLOSE | (unmounted ? IN_UNMOUNT : 0));
     }
+
+  /* For want of an fd, say. */
+  if (left == NULL)
+    g_timeout_add_full (G_PRIORITY_DEFAULT, AGAIN_MS, on_second_try, regiond_watch_ref (self),
+                        (GDestroyNotify) regiond_watch_unref);
 }
 
 static gboolean

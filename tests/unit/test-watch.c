@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -162,6 +163,7 @@ test_overflow (void)
   g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
   const guint most = get_queue_length ();
   Watched one, other, lost, unmounted, mounted;
+  struct rlimit some, none;
 
   if (most > 200000)
     {
@@ -169,6 +171,9 @@ test_overflow (void)
       return;
     }
 
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &some), ==, 0);
+  none = some;
+  none.rlim_cur = 0;
   watched_init (&one, watch);
   watched_init (&other, watch);
   watched_init (&lost, watch);
@@ -181,7 +186,12 @@ test_overflow (void)
     }
   stir (&lost);
   close (unmounted.fd);
+
+  /* Without a single fd to be had it cannot be proved. */
+  setrlimit (RLIMIT_NOFILE, &none);
   wait_until (lost.woken > 0);
+  g_assert_cmpuint (unmounted.woken, ==, 0);
+  setrlimit (RLIMIT_NOFILE, &some);
 
   /* What would be a proof is proved anew, and not assumed. */
   wait_until (unmounted.woken > 0);
