@@ -88,9 +88,9 @@ bench_report (const char *item,
               const char *unit,
               const char *aim)
 {
-  printf ("%s\t%s\t%.1f\t", item, what, value);
+  printf ("%s\t%s\t%.3f\t", item, what, value);
   if (!isnan (base))
-    printf ("%.1f", base);
+    printf ("%.3f", base);
   printf ("\t%s\t%s\n", unit, aim);
   fflush (stdout);
 }
@@ -140,6 +140,16 @@ bench_open (GDBusConnection *bus,
             const char      *path,
             char           **lease)
 {
+  return bench_open_with (bus, name, path, "rwm", lease);
+}
+
+int
+bench_open_with (GDBusConnection *bus,
+                 const char      *name,
+                 const char      *path,
+                 const char      *access,
+                 char           **lease)
+{
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GUnixFDList) fds = NULL;
@@ -147,7 +157,7 @@ bench_open (GDBusConnection *bus,
   int fd;
 
   reply = g_dbus_connection_call_with_unix_fd_list_sync (bus, name, path, BENCH_DEVICE_INTERFACE, "OpenRegion",
-                                                         g_variant_new ("(ssa{sv})", BENCH_REGION, "rwm", NULL),
+                                                         g_variant_new ("(ssa{sv})", BENCH_REGION, access, NULL),
                                                          G_VARIANT_TYPE ("(ho)"), G_DBUS_CALL_FLAGS_NO_AUTO_START,
                                                          BENCH_DEADLINE * 1000, NULL, &fds, NULL, &error);
   bench_check (path, error);

@@ -57,6 +57,9 @@ char *bench_device_path (guint number);
  */
 int bench_open (GDBusConnection *bus, const char *name, const char *path, char **lease);
 
+/* The same with another access. */
+int bench_open_with (GDBusConnection *bus, const char *name, const char *path, const char *access, char **lease);
+
 /* Releases a lease whose fd and mappings are gone already. */
 void bench_release (GDBusConnection *bus, const char *lease);
 

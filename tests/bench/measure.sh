@@ -49,6 +49,45 @@ measure_copy () {
   as_user "$programs/bench-copy" d "$copy_rounds" 2
 }
 
+# on_cpus LIST: where the service and the bare server run from now on.
+on_cpus () {
+  taskset --all-tasks --cpu-list --pid "$1" "$service" >/dev/null
+  taskset --cpu-list --pid "$1" "$bare" >/dev/null
+}
+
+# Two CPUs, and where the scheduler puts whom, make more of a difference than
+# either program: once on a CPU for all, once wherever it likes.
+measure_access () {
+  local all
+  note "(f) proxied accesses"
+  all=$(taskset --cpu-list --pid "$service" | sed 's/.*: //')
+  on_cpus "${all##*[,-]}"
+  as_user taskset --cpu-list "${all##*[,-]}" \
+    "$programs/bench-access" f "one CPU" "$access_rounds" 3 "$BENCH_WORK/bare"
+  on_cpus "$all"
+  as_user "$programs/bench-access" f "any CPU" "$access_rounds" 3 "$BENCH_WORK/bare"
+}
+
+measure_together () {
+  note "(g) many proxied leases at once"
+  as_user "$programs/bench-together" g "$together_rounds" 3 "$BENCH_WORK/bare"
+}
+
+measure_lent () {
+  note "(h) making and cutting"
+  "$programs/bench-making" h "$rounds"
+  as_user "$programs/bench-lent" h "$lent_rounds" 3
+}
+
+measure_flow () {
+  local count
+  note "(i) many clients at once"
+  for count in 1 8 64; do
+    as_user "$programs/bench-flow" i "$flow_rounds" $count rwm "$flow_seconds"
+  done
+  as_user "$programs/bench-flow" i "$flow_rounds" 64 rw "$flow_seconds"
+}
+
 measure_start () {
   note "(c) starting"
   # shellcheck disable=SC2046
@@ -219,6 +258,16 @@ measure_few () {
   ! wanted a || measure_open
   ! wanted b || measure_death
   ! wanted d || measure_copy
+  ! wanted f || measure_access
+  ! wanted g || measure_together
+  ! wanted h || measure_lent
+  stop_service
+}
+
+# A device for each of the clients.
+measure_each () {
+  start_service "$BENCH_WORK/each"
+  measure_flow
   stop_service
 }
 
@@ -229,16 +278,19 @@ measure_many () {
 }
 
 measure_all () {
-  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 devices=1000 clients=100 leases=100
+  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 access_rounds=1000 together_rounds=20 lent_rounds=200 flow_rounds=5 flow_seconds=2 devices=1000 clients=100 leases=100
   if [ -n "$quick" ]; then
-    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 clients=10
+    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 access_rounds=100 together_rounds=3 lent_rounds=20 flow_rounds=1 flow_seconds=1 clients=10
   fi
 
   ulimit -n "$(ulimit -Hn)"
-  write_devices "$BENCH_WORK/few" 4K 1M 64M
+  write_devices "$BENCH_WORK/few" 4K 1M 64M 64K
   write_devices "$BENCH_WORK/empty"
   # shellcheck disable=SC2046
+  write_devices "$BENCH_WORK/each" $(yes 4K | head -n 64)
+  # shellcheck disable=SC2046
   write_devices "$BENCH_WORK/many" $(yes 4K | head -n "$devices")
-  ! wanted a b d || measure_few
+  ! wanted a b d f g h || measure_few
+  ! wanted i || measure_each
   ! wanted c e || measure_many
 }

@@ -90,6 +90,12 @@ sandbox_start_floor () {
   await bus_has org.regiond1.Bench
 }
 
+sandbox_start_bare () {
+  "$build/tests/bench/bench-bare-fuse" "$BENCH_WORK/bare" &
+  bare=$!
+  await test -S "$BENCH_WORK/bare"
+}
+
 # What the unit puts into the service's environment.
 unit_environment () {
   sed -n 's/^Environment=//p' "$root/data/systemd/regiond.service.in"
@@ -108,12 +114,13 @@ stop_service () {
   wait "$service" || true
 }
 
-# write_devices DIR SIZE…: the devices d0, d1, … with one region bar2 each.
+# write_devices DIR SIZE…: the devices d0, d1, … with one region bar2 each, and
+# limits beyond what is opened here.
 write_devices () {
   local dir=$1 number=0 size
   shift
   mkdir -p "$dir/devices.d"
-  : >"$dir/regiond.conf"
+  printf '[Daemon]\nMaxLeases=20000\nMaxLeasesPerUser=20000\nMaxLeasesPerConnection=2000\n' >"$dir/regiond.conf"
   for size in "$@"; do
     printf '[Device]\nBackend=memory\nDescription=Bench memory\n[Region bar2]\nSize=%s\n' "$size" \
       >"$dir/devices.d/d$number.conf"

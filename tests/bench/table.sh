@@ -3,16 +3,17 @@
 # From the lines of measure.sh to a table. Sourced by `run`.
 
 # An aim is a bound on the ratio where there is a base, "+N unit" a bound on the
-# difference, "N ± P %" a ratio that noise alone explains, and else a bound on
+# difference, "≥ N" a ratio where more is better, "N ± P %" a ratio that noise alone explains, and else a bound on
 # the value.
 table_rows () {
   sort -s -t "$(printf '\t')" -k 1,1 | awk -F '\t' '
-    function number(value) { return value == "" ? "" : value >= 100 || value == int(value) ? sprintf("%.0f", value) : sprintf("%.1f", value) }
+    function number(value) { return value == "" ? "" : value >= 100 || value == int(value) ? sprintf("%.0f", value) : sprintf(value < 10 ? "%.2f" : "%.1f", value) }
     {
       ratio = $4 == "" || $4 == 0 ? "" : sprintf("%.2f", $3 / $4)
       aim = $6
       if (aim == "") verdict = ""
       else if (aim ~ /^\+/) { verdict = $3 - $4 < substr(aim, 2) + 0; aim = "< " aim }
+      else if (aim ~ /^≥/) { split(aim, part, " "); verdict = ratio >= part[2] + 0 }
       else if (aim ~ /±/) { split(aim, part, " "); verdict = ratio <= part[1] + part[3] / 100 }
       else if (ratio != "") { verdict = ratio <= aim + 0; aim = "≤ " aim }
       else { verdict = $3 <= aim + 0; aim = "≤ " aim }
