@@ -164,6 +164,7 @@ test_overflow (void)
   const guint most = get_queue_length ();
   Watched one, other, lost, unmounted, mounted;
   struct rlimit some, none;
+  int free_fd;
 
   if (most > 200000)
     {
@@ -173,7 +174,6 @@ test_overflow (void)
 
   g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &some), ==, 0);
   none = some;
-  none.rlim_cur = 0;
   watched_init (&one, watch);
   watched_init (&other, watch);
   watched_init (&lost, watch);
@@ -185,9 +185,13 @@ test_overflow (void)
       stir (&other);
     }
   stir (&lost);
-  close (unmounted.fd);
 
   /* Without a single fd to be had it cannot be proved. */
+  free_fd = dup (lost.fd);
+  close (free_fd);
+  none.rlim_cur = free_fd;
+  g_assert_cmpint (unmounted.fd, <, free_fd);
+  g_assert_cmpint (dup2 (lost.fd, unmounted.fd), ==, unmounted.fd);
   setrlimit (RLIMIT_NOFILE, &none);
   wait_until (lost.woken > 0);
   g_assert_cmpuint (unmounted.woken, ==, 0);
@@ -196,6 +200,7 @@ test_overflow (void)
   /* What would be a proof is proved anew, and not assumed. */
   wait_until (unmounted.woken > 0);
   g_assert_cmpuint (mounted.woken, ==, 0);
+  close (unmounted.fd);
   close (mounted.fd);
   close (one.fd);
   close (other.fd);
