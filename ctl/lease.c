@@ -81,6 +81,10 @@ build_options (const CtlLeaseOptions *options)
     g_variant_builder_add (&builder, "{sv}", "label", g_variant_new_string (options->label));
   if (options->revocation != NULL)
     g_variant_builder_add (&builder, "{sv}", "revocation", g_variant_new_string (options->revocation));
+  if (options->offset != 0)
+    g_variant_builder_add (&builder, "{sv}", "offset", g_variant_new_uint64 (options->offset));
+  if (options->length != 0)
+    g_variant_builder_add (&builder, "{sv}", "length", g_variant_new_uint64 (options->length));
 
   return g_variant_builder_end (&builder);
 }

@@ -11,6 +11,8 @@ typedef struct
   gboolean exclusive;
   char *label;      /* or NULL */
   char *revocation; /* or NULL: whatever there is */
+  guint64 offset;   /* of the part that is asked for */
+  guint64 length;   /* 0: to the end */
 } CtlLeaseOptions;
 
 /* Opens @region of the device at @device_path. */

@@ -6,8 +6,6 @@
 #include "sink.h"
 #include "window.h"
 
-#define CHUNK (1024 * 1024)
-
 typedef struct
 {
   gboolean raw;
@@ -39,16 +37,17 @@ dump (CtlWindow *window,
       Form      *form,
       GError   **error)
 {
-  const guint8 *data = ctl_window_get_data (window);
-  gsize length = ctl_window_get_length (window);
+  guint64 length = ctl_window_get_length (window);
+  g_autofree guint8 *bytes = g_malloc (MIN (length, CTL_WINDOW_CHUNK));
   /* On a terminal the bytes themselves show how far it is. */
   g_autoptr (CtlProgress) progress = ctl_progress_new (ctl_sink_is_terminal (sink) ? 0 : length);
 
-  for (gsize done = 0; done < length;)
+  for (guint64 done = 0; done < length;)
     {
-      gsize part = MIN (length - done, CHUNK);
+      gsize part = MIN (length - done, CTL_WINDOW_CHUNK);
 
-      if (!write_chunk (form, sink, data + done, part, done + part == length, error))
+      if (!ctl_window_read (window, done, bytes, part, error) ||
+          !write_chunk (form, sink, bytes, part, done + part == length, error))
         return FALSE;
       done += part;
       ctl_progress_set (progress, done);
@@ -82,7 +81,7 @@ ctl_verb_dump (const CtlVerb *verb,
     return CTL_STATUS_USAGE;
 
   bus = ctl_options_connect (error);
-  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], "rm", &range, error);
+  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], FALSE, &range, error);
   sink = window == NULL ? NULL : ctl_sink_open (output, error);
   if (sink == NULL)
     return CTL_STATUS_FAILED;

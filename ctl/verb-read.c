@@ -4,6 +4,25 @@
 #include "sink.h"
 #include "window.h"
 
+static gboolean
+copy (CtlWindow *window,
+      CtlSink   *sink,
+      GError   **error)
+{
+  guint64 length = ctl_window_get_length (window);
+  g_autofree guint8 *bytes = g_malloc (MIN (length, CTL_WINDOW_CHUNK));
+  gsize part;
+
+  for (guint64 done = 0; done < length; done += part)
+    {
+      part = MIN (length - done, CTL_WINDOW_CHUNK);
+      if (!ctl_window_read (window, done, bytes, part, error) || !ctl_sink_write (sink, bytes, part, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
 int
 ctl_verb_read (const CtlVerb *verb,
                int            argc,
@@ -25,10 +44,10 @@ ctl_verb_read (const CtlVerb *verb,
     return CTL_STATUS_USAGE;
 
   bus = ctl_options_connect (error);
-  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], "rm", &range, error);
+  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], FALSE, &range, error);
   sink = window == NULL ? NULL : ctl_sink_open (output, error);
   if (sink == NULL ||
-      !ctl_sink_write (sink, ctl_window_get_data (window), ctl_window_get_length (window), error) ||
+      !copy (window, sink, error) ||
       !ctl_sink_close (sink, error) ||
       !ctl_window_close (window, error))
     return CTL_STATUS_FAILED;

@@ -8,27 +8,34 @@
 #include "options.h"
 #include "window.h"
 
+/* As much as there is, up to @length: what comes in pieces is written as one. */
 static gssize
-read_some (int      fd,
-           void    *buffer,
+read_full (int      fd,
+           guint8  *buffer,
            gsize    length,
            GError **error)
 {
-  gssize got;
+  gsize done = 0;
+  gssize got = 1;
 
-  do
-    got = read (fd, buffer, length);
-  while (got == -1 && errno == EINTR);
+  while (done < length && got != 0)
+    {
+      got = read (fd, buffer + done, length - done);
+      if (got == -1 && errno != EINTR)
+        {
+          g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "Can not read the input: %s", g_strerror (errno));
+          return -1;
+        }
+      done += MAX (got, 0);
+    }
 
-  if (got == -1)
-    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "Can not read the input: %s", g_strerror (errno));
-  return got;
+  return done;
 }
 
 /* A file that is too long is refused before any of it is written. */
 static gboolean
 check_length (int      fd,
-              gsize    room,
+              guint64  room,
               GError **error)
 {
   struct stat status;
@@ -39,7 +46,7 @@ check_length (int      fd,
     return TRUE;
 
   g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED,
-               "The input has %" G_GINT64_FORMAT " bytes, but there is only room for %" G_GSIZE_FORMAT "; "
+               "The input has %" G_GINT64_FORMAT " bytes, but there is only room for %" G_GUINT64_FORMAT "; "
                "nothing was written", (gint64) (status.st_size - position), room);
   return FALSE;
 }
@@ -49,23 +56,24 @@ copy (int        fd,
       CtlWindow *window,
       GError   **error)
 {
-  guint8 *data = ctl_window_get_data (window);
-  gsize room = ctl_window_get_length (window);
-  gsize done = 0;
+  g_autofree guint8 *bytes = g_malloc (CTL_WINDOW_CHUNK);
+  guint64 room = ctl_window_get_length (window);
+  guint64 done = 0;
   gssize got = 1;
-  char beyond;
 
   while (done < room && got > 0)
     {
-      got = read_some (fd, data + done, room - done, error);
+      got = read_full (fd, bytes, MIN (room - done, CTL_WINDOW_CHUNK), error);
+      if (got > 0 && !ctl_window_write (window, done, bytes, got, error))
+        return FALSE;
       done += MAX (got, 0);
     }
 
   if (got > 0)
-    got = read_some (fd, &beyond, 1, error);
+    got = read_full (fd, bytes, 1, error);
   if (got > 0)
     g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED,
-                 "The region was full after %" G_GSIZE_FORMAT " bytes; the rest of the input was not written", done);
+                 "The region was full after %" G_GUINT64_FORMAT " bytes; the rest of the input was not written", done);
   return got == 0;
 }
 
@@ -111,7 +119,7 @@ ctl_verb_write (const CtlVerb *verb,
     return CTL_STATUS_USAGE;
 
   bus = ctl_options_connect (error);
-  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], "rwm", &range, error);
+  window = bus == NULL ? NULL : ctl_window_open (bus, argv[0], argv[1], TRUE, &range, error);
   if (window == NULL || !fill (window, input, error) || !ctl_window_close (window, error))
     return CTL_STATUS_FAILED;
 

@@ -206,7 +206,7 @@ static void
 test_exec_status (void)
 {
   g_autoptr (World) world = allow_all ();
-  g_autoptr (Result) refused = tool_run (NULL, "exec", "shm0:bar2:rw", "--", "true", NULL);
+  g_autoptr (Result) refused = tool_run (NULL, "exec", "shm0:bar9:rw", "--", "true", NULL);
   g_autoptr (Result) name = tool_run (NULL, "exec", "shm0:bar2:rm=a:b", "--", "true", NULL);
   g_autoptr (Result) no_command = tool_run (NULL, "exec", "shm0:bar2:rm", NULL);
 
@@ -216,7 +216,7 @@ test_exec_status (void)
   assert_exec_status ("no-such-command", NULL, NULL, 127);
   assert_exec_status ("/etc/passwd", NULL, NULL, 126);
   result_assert (refused, 1);
-  assert_has (refused->err, "shm0:bar2");
+  assert_has (refused->err, "shm0:bar9");
   result_assert (name, 2);
   result_assert (no_command, 2);
   g_assert_cmpuint (world_count_leases (world), ==, 0);
@@ -537,7 +537,7 @@ test_completion (void)
   assert_completes ("regionctl --address unix:path=/nonexistent show ", "\n");
   assert_completes ("regionctl exec s", "shm0:\n");
   assert_completes ("regionctl exec shm0:c", "control:\n");
-  assert_completes ("regionctl exec shm0:bar2:", "rm\nrwm\n");
+  assert_completes ("regionctl exec shm0:bar2:", "r\nw\nrw\nrm\nrwm\n");
   assert_completes ("regionctl remove --f", "--force\n");
 }
 
@@ -583,8 +583,8 @@ test_monitor (void)
   wait_for_line (monitor, "device ring added");
   read = tool_run (NULL, "read", "ring", "data", "0", "1", NULL);
   result_assert (read, 0);
-  wait_for_line (monitor, "added: ring data rm, uid 2001");
-  wait_for_line (monitor, "removed: ring data rm, uid 2001");
+  wait_for_line (monitor, "added: ring data r, uid 2001");
+  wait_for_line (monitor, "removed: ring data r, uid 2001");
 
   tool_signal (monitor, SIGTERM);
   result = tool_finish (monitor);
