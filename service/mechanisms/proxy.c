@@ -14,6 +14,10 @@
 /* Nothing but the server changes attributes. */
 #define ATTRIBUTES_S 3600.0
 
+#ifndef FOPEN_PARALLEL_DIRECT_WRITES
+#define FOPEN_PARALLEL_DIRECT_WRITES (1 << 6)
+#endif
+
 /* libfuse takes a thread-specific key for each session, of which the C library
  * has so many for a process. Others need some too, and GLib aborts without. */
 #define SESSIONS_MOST (PTHREAD_KEYS_MAX - 128)
@@ -149,6 +153,19 @@ release (RegiondProxy *self)
     end (self);
 }
 
+/* The library's own answer has no word for parallel writes. Without that the
+ * kernel makes them wait for one another where nobody can be killed; it is none
+ * the wiser before Linux 6.2. */
+static int
+reply_open (fuse_req_t request)
+{
+  const struct fuse_open_out answer = {
+    .open_flags = FOPEN_DIRECT_IO | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES,
+  };
+
+  return fuse_reply_buf (request, (const char *) &answer, sizeof answer);
+}
+
 /* The kernel has looked at the mode; but root passes it by. */
 static void
 on_open (fuse_req_t             request,
@@ -167,9 +184,7 @@ on_open (fuse_req_t             request,
   self->opens++;
   g_mutex_unlock (&self->lock);
 
-  file->direct_io = 1;
-  file->noflush = 1;
-  if (fuse_reply_open (request, file) == -ENOENT)
+  if (reply_open (request) == -ENOENT)
     release (self);
 }
 

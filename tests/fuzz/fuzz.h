@@ -12,3 +12,6 @@ int LLVMFuzzerInitialize (int *argc, char ***argv);
 
 /* Any bytes whatever. Always 0. */
 int LLVMFuzzerTestOneInput (const guint8 *data, size_t size);
+
+/* For LLVMFuzzerInitialize: warnings and whatever is worse are findings. */
+void fuzz_prepare (void);

@@ -33,8 +33,26 @@ test_cut_under_way (void)
   close (fd);
 }
 
+static int
+write_once (int fd)
+{
+  return pwrite (fd, "x", 1, 1) == 1 ? 0 : errno;
+}
+
+/* In the kernel, and not running: nothing else lets a holder wait. */
+static gboolean
+waits (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *stat = NULL;
+
+  g_assert_true (g_file_get_contents (path, &stat, NULL, NULL));
+  return strstr (stat, ") S ") != NULL || strstr (stat, ") D ") != NULL;
+}
+
 static void
-test_killed (void)
+kill_all (Act           act,
+          RegiondAccess access)
 {
   g_auto (Proxies) p;
   g_autoptr (RegiondHold) hold = NULL;
@@ -42,14 +60,17 @@ test_killed (void)
   int fd, status;
 
   proxies_init (&p);
-  hold = proxies_open (&p, R, &fd);
+  hold = proxies_open (&p, access, &fd);
   registers_let (p.registers, FALSE);
   for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
-    pids[i] = holder_start (read_once, fd);
-  wait_until (registers_count_begun (p.registers) == 1);
+    {
+      pids[i] = holder_start (act, fd);
+      wait_until (registers_count_begun (p.registers) == 1 && waits (pids[i]));
+    }
 
-  /* One is at it and two wait: the kernel lets none of them go unanswered. */
-  for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
+  /* One is at it and two wait: the kernel lets none of them go unanswered. The
+   * one at it goes last. */
+  for (gsize i = G_N_ELEMENTS (pids); i-- > 0;)
     {
       kill (pids[i], SIGKILL);
       wait_until (holder_has_ended (pids[i], &status));
@@ -59,6 +80,18 @@ test_killed (void)
   registers_let (p.registers, TRUE);
   proxies_finish (&hold, fd);
   g_assert_cmpuint (registers_count_begun (p.registers), <=, 3);
+}
+
+static void
+test_killed (void)
+{
+  kill_all (read_once, R);
+}
+
+static void
+test_killed_writing (void)
+{
+  kill_all (write_once, W);
 }
 
 static void
@@ -162,12 +195,6 @@ is_asleep (pid_t pid)
   return g_file_get_contents (path, &where, NULL, NULL) && g_str_equal (where, "request_wait_answer");
 }
 
-static int
-write_once (int fd)
-{
-  return pwrite (fd, "x", 1, 1) == 1 ? 0 : errno;
-}
-
 /* What waits when the end comes never reaches the device. */
 static void
 test_waiting (void)
@@ -201,6 +228,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/transfers/a-cut-ends-the-access-under-way", test_cut_under_way);
   g_test_add_func ("/transfers/a-client-killed-at-an-access-is-gone", test_killed);
+  g_test_add_func ("/transfers/a-client-killed-at-a-write-is-gone", test_killed_writing);
   g_test_add_func ("/transfers/an-interrupted-access-comes-back", test_interrupted);
   g_test_add_func ("/transfers/one-slow-region-stops-no-other", test_slow);
   g_test_add_func ("/transfers/idle-leases-cost-no-thread", test_idle);
