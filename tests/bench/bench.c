@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 void
@@ -229,4 +230,14 @@ bench_memfd (gsize size)
   if (fd < 0 || fallocate (fd, 0, 0, size) < 0)
     bench_die ("allocating %zu bytes: %s", size, g_strerror (errno));
   return fd;
+}
+
+void
+bench_allow_many_fds (void)
+{
+  struct rlimit limit;
+
+  getrlimit (RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit (RLIMIT_NOFILE, &limit);
 }

@@ -68,3 +68,6 @@ void bench_await_state (GDBusConnection *bus, const char *path, const char *stat
 
 /* A memfd as the service makes them: @size bytes, allocated. */
 int bench_memfd (gsize size);
+
+/* As many as the hard limit lets it have. */
+void bench_allow_many_fds (void);

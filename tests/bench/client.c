@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static void
@@ -24,16 +23,6 @@ fill_page (int fd)
   if (page == MAP_FAILED)
     bench_die ("mapping the region failed");
   memset (page, 0xa5, 4096);
-}
-
-static void
-allow_many_fds (void)
-{
-  struct rlimit limit;
-
-  getrlimit (RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit (RLIMIT_NOFILE, &limit);
 }
 
 int
@@ -50,7 +39,7 @@ main (int    argc,
   first = strtoul (argv[2], NULL, 10);
   modulo = strtoul (argv[3], NULL, 10);
 
-  allow_many_fds ();
+  bench_allow_many_fds ();
   bus = bench_connect ();
   if (count == 0)
     fill_page (bench_memfd (4096));

@@ -4,8 +4,8 @@
  * How many OpenRegion calls a second are answered when many connections make
  * them at once, each the next one as soon as the last one is answered: by the
  * service, each on a device of its own, and by the floor, in turns. What is
- * opened is closed at once, which ends the lease.
- * bench-flow ITEM ROUNDS CONNECTIONS ACCESS SECONDS
+ * opened is kept until the time is over, or closed at once, which ends the lease.
+ * bench-flow ITEM ROUNDS CONNECTIONS ACCESS keep|close
  */
 
 #include "bench.h"
@@ -14,10 +14,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Fewer proxied leases come into being meanwhile than there may be. */
+#define FLOW_MS 1000
+
 typedef struct
 {
   const char *name;
   const char *access;
+  gboolean keep;
+  GArray *kept; /* fds */
   gboolean running;
   guint waiting; /* for answers */
   guint answered;
@@ -34,13 +39,11 @@ typedef struct
 static void call (Caller *self);
 
 static void
-close_all (GUnixFDList *fds)
+close_kept (Flow *flow)
 {
-  int length;
-  g_autofree int *list = g_unix_fd_list_steal_fds (fds, &length);
-
-  for (int i = 0; i < length; i++)
-    close (list[i]);
+  for (guint i = 0; i < flow->kept->len; i++)
+    close (g_array_index (flow->kept, int, i));
+  g_array_set_size (flow->kept, 0);
 }
 
 static void
@@ -53,9 +56,13 @@ on_answer (GObject      *bus,
   g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = g_dbus_connection_call_with_unix_fd_list_finish (self->bus, &fds, result, &error);
+  g_autofree int *list = NULL;
 
   bench_check (flow->name, error);
-  close_all (fds);
+  list = g_unix_fd_list_steal_fds (fds, NULL);
+  g_array_append_val (flow->kept, list[0]);
+  if (!flow->keep)
+    close_kept (flow);
   flow->waiting--;
   if (!flow->running)
     return;
@@ -93,13 +100,12 @@ on_over (gpointer user_data)
 /* In calls a second, from the first answer on. */
 static double
 run_flow (Flow      *flow,
-          GPtrArray *callers,
-          int        seconds)
+          GPtrArray *callers)
 {
   flow->running = TRUE;
   flow->answered = 0;
   flow->first = 0;
-  g_timeout_add_seconds (seconds, on_over, flow);
+  g_timeout_add (FLOW_MS, on_over, flow);
   for (guint i = 0; i < callers->len; i++)
     {
       Caller *caller = g_ptr_array_index (callers, i);
@@ -110,6 +116,7 @@ run_flow (Flow      *flow,
 
   while (flow->running || flow->waiting > 0)
     g_main_context_iteration (NULL, TRUE);
+  close_kept (flow);
   for (guint i = 0; i < callers->len; i++)
     {
       Caller *caller = g_ptr_array_index (callers, i);
@@ -137,13 +144,15 @@ caller_new (guint number)
 static void
 report (const char *item,
         guint       count,
-        const char *access,
+        const Flow *flow,
         GArray     *service,
         GArray     *floor)
 {
-  g_autofree char *what = g_strdup_printf ("OpenRegion, %s, %u %s at once", access, count, count == 1 ? "client" : "clients");
+  g_autofree char *what = g_strdup_printf ("OpenRegion, %s%s, %u client%s at once", flow->access,
+                                           flow->keep ? "" : ", and closing it", count, count == 1 ? "" : "s");
 
-  bench_report (item, what, bench_samples_median (service), bench_samples_median (floor), "calls/s", "≥ 0.95");
+  bench_report (item, what, bench_samples_median (service), bench_samples_median (floor), "calls/s",
+                flow->keep ? "≥ 0.95" : "");
 }
 
 int
@@ -155,8 +164,14 @@ main (int    argc,
   Flow flows[2] = { { .name = BENCH_SERVICE }, { .name = BENCH_FLOOR } };
 
   if (argc != 6)
-    bench_die ("usage: bench-flow ITEM ROUNDS CONNECTIONS ACCESS SECONDS");
-  flows[0].access = flows[1].access = argv[4];
+    bench_die ("usage: bench-flow ITEM ROUNDS CONNECTIONS ACCESS keep|close");
+  bench_allow_many_fds ();
+  for (int i = 0; i < 2; i++)
+    {
+      flows[i].access = argv[4];
+      flows[i].keep = g_str_equal (argv[5], "keep");
+      flows[i].kept = g_array_new (FALSE, FALSE, sizeof (int));
+    }
   for (guint i = 0; i < strtoul (argv[3], NULL, 10); i++)
     g_ptr_array_add (callers, caller_new (i));
   for (int round = 0; round < atoi (argv[2]); round++)
@@ -164,9 +179,9 @@ main (int    argc,
       {
         int which = (turn + round) % 2;
 
-        bench_samples_add (rates[which], run_flow (&flows[which], callers, atoi (argv[5])));
+        bench_samples_add (rates[which], run_flow (&flows[which], callers));
       }
 
-  report (argv[1], callers->len, argv[4], rates[0], rates[1]);
+  report (argv[1], callers->len, &flows[0], rates[0], rates[1]);
   return 0;
 }
