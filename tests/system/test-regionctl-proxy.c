@@ -104,7 +104,7 @@ static void
 test_revoked_in_the_middle (void)
 {
   Kept kept;
-  Tool *tool;
+  g_autoptr (Tool) tool = NULL;
   g_autoptr (Result) result = NULL;
   g_autoptr (GVariant) leases = NULL;
   g_autofree const char **paths = NULL;
@@ -130,7 +130,7 @@ static void
 test_a_part_is_held (void)
 {
   Kept kept;
-  Tool *tool;
+  g_autoptr (Tool) tool = NULL;
   g_autoptr (Result) mapped = NULL;
   g_autoptr (Result) wrong = NULL;
   g_autoptr (Result) end = NULL;
