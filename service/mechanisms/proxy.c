@@ -216,6 +216,9 @@ take (RegiondProxy *self,
   };
 }
 
+/* What fills the page cache has no owner: a private mapping, splice(2),
+ * sendfile(2). It would be read in pages, not in the width that was asked for,
+ * and the pages would be there after the cut. */
 static void
 on_read (fuse_req_t             request,
          fuse_ino_t             inode,
@@ -225,7 +228,9 @@ on_read (fuse_req_t             request,
 {
   RegiondProxy *self = fuse_req_userdata (request);
 
-  if ((guint64) offset >= self->length)
+  if (file->lock_owner == 0)
+    fuse_reply_err (request, EINVAL);
+  else if ((guint64) offset >= self->length)
     fuse_reply_buf (request, NULL, 0);
   else
     take (self, request, offset, MIN (width, REGIOND_SERVER_SCRATCH), NULL);

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -148,6 +150,39 @@ test_nothing_else (void)
   assert_errno (ioctl (fd, TIOCGWINSZ, value), ENOTTY);
   assert_errno (fexecve (fd, (char *const[]){ (char *) "x", NULL }, (char *const[]){ NULL }), EACCES);
   g_assert_cmpint (fsync (fd), ==, 0);
+  proxies_finish (&hold, fd);
+}
+
+static void
+test_no_pages (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) hold = NULL;
+  int fd, ends[2];
+  guint8 byte, *memory;
+  struct iovec from = { NULL, 1 }, to = { &byte, 1 };
+  loff_t start = 0;
+
+  proxies_init (&p);
+  hold = proxies_open (&p, R | W, &fd);
+  g_assert_cmpint (pipe2 (ends, O_CLOEXEC), ==, 0);
+  assert_errno (splice (fd, &start, ends[1], NULL, 4, 0), EINVAL);
+  assert_errno (sendfile (ends[1], fd, NULL, 4), EINVAL);
+
+  /* A private mapping is made of pages: there are none. */
+  memory = mmap (NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+  g_assert_true (memory != MAP_FAILED);
+  from.iov_base = memory;
+  assert_errno (process_vm_readv (getpid (), &to, 1, &from, 1, 0), EFAULT);
+  g_assert_cmpuint (registers_count_begun (p.registers), ==, 0);
+
+  /* With the page cache out of the way it is an access as any other. */
+  g_assert_cmpint (fcntl (fd, F_SETFL, O_DIRECT), ==, 0);
+  g_assert_cmpint (sendfile (ends[1], fd, &start, 4), ==, 4);
+  g_assert_cmpuint (registers_count_begun (p.registers), ==, 1);
+  munmap (memory, PAGE);
+  close (ends[0]);
+  close (ends[1]);
   proxies_finish (&hold, fd);
 }
 
@@ -388,6 +423,7 @@ main (int    argc,
   g_test_add_func ("/proxy/widths-arrive-as-they-are", test_width);
   g_test_add_func ("/proxy/a-reader-cannot-write", test_access);
   g_test_add_func ("/proxy/a-region-is-read-and-written-and-nothing-else", test_nothing_else);
+  g_test_add_func ("/proxy/no-page-of-it-stays-in-a-cache", test_no_pages);
   g_test_add_func ("/proxy/its-holder-opens-it-again-with-no-more-access", test_reopen);
   g_test_add_func ("/proxy/the-last-close-ends-it", test_last_close);
   g_test_add_func ("/proxy/a-cut-takes-every-copy", test_cut);
