@@ -10,6 +10,13 @@
 
 #define DEVICE_INTERFACE "org.regiond1.Device"
 
+/* The properties that change. They are made when they are asked for. */
+typedef struct {
+  RegiondDeviceState state;
+  guint              lingering;
+  char              *exclusive;
+} RegiondDeviceNews;
+
 struct _RegiondDevice {
   RegiondDBusDeviceSkeleton parent_instance;
   RegiondDaemon            *daemon;
@@ -22,9 +29,12 @@ struct _RegiondDevice {
   RegiondTurns             *turns;
   RegiondVerifications     *verifications;
   gboolean                  resetting;
+  gboolean                  exported;
   gboolean                  gone;
   GError                   *failure;
-  guint                     announcement; /* the idle that announces Leases */
+  RegiondDeviceNews         announced; /* what the bus has been told */
+  gboolean                  leases_changed; /* since then */
+  GSource                  *announcement; /* pending */
 };
 
 static void regiond_device_iface_init (RegiondDBusDeviceIface *iface);
@@ -32,14 +42,23 @@ static void regiond_device_iface_init (RegiondDBusDeviceIface *iface);
 G_DEFINE_TYPE_WITH_CODE (RegiondDevice, regiond_device, REGIOND_DBUS_TYPE_DEVICE_SKELETON,
                          G_IMPLEMENT_INTERFACE (REGIOND_DBUS_TYPE_DEVICE, regiond_device_iface_init))
 
-enum { PROP_LEASES = 1 };
+enum { PROP_EXCLUSIVE = 1, PROP_LEASES, PROP_LINGERING, PROP_STATE };
+
+static void
+cancel_announcement (RegiondDevice *self)
+{
+  if (self->announcement != NULL)
+    g_source_destroy (self->announcement);
+  g_clear_pointer (&self->announcement, g_source_unref);
+}
 
 static void
 regiond_device_finalize (GObject *object)
 {
   RegiondDevice *self = REGIOND_DEVICE (object);
 
-  g_clear_handle_id (&self->announcement, g_source_remove);
+  cancel_announcement (self);
+  g_free (self->announced.exclusive);
   g_clear_pointer (&self->verifications, regiond_verifications_free);
   g_clear_pointer (&self->tenancy, regiond_tenancy_free);
   g_clear_pointer (&self->turns, regiond_turns_free);
@@ -53,7 +72,20 @@ regiond_device_finalize (GObject *object)
   G_OBJECT_CLASS (regiond_device_parent_class)->finalize (object);
 }
 
-/* Leases may be long and is asked for seldom: made when asked for. */
+static RegiondDeviceState
+get_state (RegiondDevice *self)
+{
+  if (self->gone)
+    return REGIOND_DEVICE_GONE;
+  if (self->failure != NULL)
+    return REGIOND_DEVICE_FAILED;
+  if (self->resetting)
+    return REGIOND_DEVICE_RESETTING;
+  if (regiond_tenancy_count_active (self->tenancy) > 0)
+    return REGIOND_DEVICE_LEASED;
+  return regiond_tenancy_is_draining (self->tenancy) ? REGIOND_DEVICE_DRAINING : REGIOND_DEVICE_PARKED;
+}
+
 static void
 regiond_device_get_property (GObject    *object,
                              guint       property,
@@ -62,8 +94,14 @@ regiond_device_get_property (GObject    *object,
 {
   RegiondDevice *self = REGIOND_DEVICE (object);
 
-  g_assert (property == PROP_LEASES);
-  g_value_take_boxed (value, regiond_tenancy_list_active (self->tenancy));
+  if (property == PROP_LEASES)
+    g_value_take_boxed (value, regiond_tenancy_list_active (self->tenancy));
+  else if (property == PROP_EXCLUSIVE)
+    g_value_set_string (value, regiond_tenancy_get_exclusive (self->tenancy));
+  else if (property == PROP_LINGERING)
+    g_value_set_uint (value, regiond_tenancy_count_lingering (self->tenancy));
+  else
+    g_value_set_static_string (value, regiond_device_state_to_string (get_state (self)));
 }
 
 static void
@@ -83,7 +121,10 @@ regiond_device_class_init (RegiondDeviceClass *klass)
   object_class->finalize = regiond_device_finalize;
   object_class->get_property = regiond_device_get_property;
   object_class->set_property = regiond_device_set_property;
+  g_object_class_override_property (object_class, PROP_EXCLUSIVE, "exclusive");
   g_object_class_override_property (object_class, PROP_LEASES, "leases");
+  g_object_class_override_property (object_class, PROP_LINGERING, "lingering");
+  g_object_class_override_property (object_class, PROP_STATE, "state");
 }
 
 static void
@@ -91,32 +132,77 @@ regiond_device_init (RegiondDevice *self)
 {
 }
 
-static RegiondDeviceState
-get_state (RegiondDevice *self)
+/* Adds what is new, and takes note that it has been told. */
+static void
+add_news (RegiondDevice   *self,
+          GVariantBuilder *changed)
 {
-  if (self->gone)
-    return REGIOND_DEVICE_GONE;
-  if (self->failure != NULL)
-    return REGIOND_DEVICE_FAILED;
-  if (self->resetting)
-    return REGIOND_DEVICE_RESETTING;
-  if (regiond_tenancy_count_active (self->tenancy) > 0)
-    return REGIOND_DEVICE_LEASED;
-  return regiond_tenancy_is_draining (self->tenancy) ? REGIOND_DEVICE_DRAINING : REGIOND_DEVICE_PARKED;
+  RegiondDeviceNews *told = &self->announced;
+  const char *exclusive = regiond_tenancy_get_exclusive (self->tenancy);
+  RegiondDeviceState state = get_state (self);
+  guint lingering = regiond_tenancy_count_lingering (self->tenancy);
+
+  if (state != told->state)
+    g_variant_builder_add (changed, "{sv}", "State", g_variant_new_string (regiond_device_state_to_string (state)));
+  if (lingering != told->lingering)
+    g_variant_builder_add (changed, "{sv}", "Lingering", g_variant_new_uint32 (lingering));
+  if (g_strcmp0 (exclusive, told->exclusive) != 0)
+    g_variant_builder_add (changed, "{sv}", "Exclusive", g_variant_new_string (exclusive));
+
+  g_free (told->exclusive);
+  *told = (RegiondDeviceNews){ state, lingering, g_strdup (exclusive) };
 }
 
-/* The only place that writes the state on the bus. */
+static gboolean
+has_news (RegiondDevice *self)
+{
+  const RegiondDeviceNews *told = &self->announced;
+
+  return get_state (self) != told->state || regiond_tenancy_count_lingering (self->tenancy) != told->lingering ||
+         g_strcmp0 (regiond_tenancy_get_exclusive (self->tenancy), told->exclusive) != 0;
+}
+
+/* One signal for all that has changed in a turn of the loop: the skeleton's own
+ * would be a second one for each lease that comes and goes. */
+static gboolean
+announce (gpointer data)
+{
+  RegiondDevice *self = data;
+  g_auto (GVariantBuilder) changed = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
+  const char *const invalidated[] = { self->leases_changed ? "Leases" : NULL, NULL };
+  g_autoptr (GVariant) news = NULL;
+
+  cancel_announcement (self);
+  self->leases_changed = FALSE;
+  add_news (self, &changed);
+  news = g_variant_ref_sink (g_variant_builder_end (&changed));
+  if (invalidated[0] == NULL && g_variant_n_children (news) == 0)
+    return G_SOURCE_REMOVE;
+
+  g_debug ("device %s: %s", self->id, regiond_device_state_to_string (self->announced.state));
+  g_dbus_connection_emit_signal (self->daemon->connection, NULL, self->path, "org.freedesktop.DBus.Properties",
+                                 "PropertiesChanged", g_variant_new ("(s@a{sv}^as)", DEVICE_INTERFACE, news, invalidated),
+                                 NULL);
+  return G_SOURCE_REMOVE;
+}
+
+/* The list of leases alone can wait until there is nothing else to do. */
 static void
 publish (RegiondDevice *self)
 {
-  RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
-  const char *state = regiond_device_state_to_string (get_state (self));
+  int priority = has_news (self) ? G_PRIORITY_DEFAULT : G_PRIORITY_DEFAULT_IDLE;
 
-  if (g_strcmp0 (regiond_dbus_device_get_state (device), state) != 0)
-    g_debug ("device %s is %s", self->id, state);
-  regiond_dbus_device_set_state (device, state);
-  regiond_dbus_device_set_lingering (device, regiond_tenancy_count_lingering (self->tenancy));
-  regiond_dbus_device_set_exclusive (device, regiond_tenancy_get_exclusive (self->tenancy));
+  if (!self->exported || (priority != G_PRIORITY_DEFAULT && !self->leases_changed))
+    return;
+  if (self->announcement == NULL)
+    {
+      self->announcement = g_idle_source_new ();
+      g_source_set_priority (self->announcement, priority);
+      g_source_set_callback (self->announcement, announce, self, NULL);
+      g_source_attach (self->announcement, NULL);
+    }
+  else if (priority == G_PRIORITY_DEFAULT)
+    g_source_set_priority (self->announcement, priority);
 }
 
 static void
@@ -132,31 +218,14 @@ log_reset (RegiondDevice *self,
   regiond_log (&record);
 }
 
-/* One signal for however many leases came and went in a turn of the loop. */
-static gboolean
-announce_leases (gpointer data)
-{
-  RegiondDevice *self = data;
-  const char *const invalidated[] = { "Leases", NULL };
-
-  self->announcement = 0;
-  g_dbus_connection_emit_signal (self->daemon->connection, NULL, self->path, "org.freedesktop.DBus.Properties",
-                                 "PropertiesChanged",
-                                 g_variant_new ("(s@a{sv}^as)", DEVICE_INTERFACE,
-                                                g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0), invalidated),
-                                 NULL);
-  return G_SOURCE_REMOVE;
-}
-
 static void
 on_changed (gpointer owner)
 {
   RegiondDevice *self = owner;
 
+  self->leases_changed = TRUE;
   publish (self);
   regiond_verifications_update (self->verifications, self, self->gone);
-  if (self->announcement == 0 && !self->gone)
-    self->announcement = g_idle_add (announce_leases, self);
 }
 
 static void
@@ -333,7 +402,6 @@ regiond_device_new (RegiondDaemon            *daemon,
   regiond_dbus_device_set_isolation (device, klass->isolation);
   regiond_dbus_device_set_reset_methods (device, klass->reset_methods);
   regiond_dbus_device_set_regions (device, describe_regions (self));
-  publish (self);
   return self;
 }
 
@@ -341,8 +409,11 @@ void
 regiond_device_export (RegiondDevice *self)
 {
   g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (self->path);
+  g_auto (GVariantBuilder) old = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
 
   /* What has been set so far is no news: InterfacesAdded says it all. */
+  add_news (self, &old);
+  self->exported = TRUE;
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
   g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self));
   g_dbus_object_manager_server_export (self->daemon->objects, object);
@@ -353,8 +424,8 @@ regiond_device_remove (RegiondDevice *self,
                        RegiondEnd     end)
 {
   self->gone = TRUE;
-  publish (self);
-  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
+  announce (self);
+  self->exported = FALSE;
   regiond_tenancy_end_all (self->tenancy, end);
 
   /* It gives back what it has declared; what is held is given back when it is

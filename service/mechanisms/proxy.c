@@ -24,6 +24,10 @@
 
 static int sessions;
 
+/* How many mounts are closed beside each other, and how many may wait. */
+#define CLOSING_AT_ONCE 4
+#define CLOSING_LATER 64
+
 struct _RegiondProxy {
   RegiondHold          parent_instance;
   RegiondServer       *server;
@@ -524,6 +528,35 @@ serve_file (RegiondProxy *self,
   return -1;
 }
 
+static void
+close_pooled (gpointer data,
+              gpointer user_data)
+{
+  close (GPOINTER_TO_INT (data));
+}
+
+/* The mount is not needed any more once the file is open. To dissolve it the
+ * kernel waits for an RCU grace period: some tens of microseconds where nothing
+ * goes on, some tens of milliseconds where much does. Nobody has to wait for
+ * that, unless so many wait that fds might become scarce. */
+static void
+close_mount (int mount)
+{
+  static GThreadPool *pool = NULL;
+  static gsize once = 0;
+
+  if (g_once_init_enter (&once))
+    {
+      pool = g_thread_pool_new (close_pooled, NULL, CLOSING_AT_ONCE, FALSE, NULL);
+      g_once_init_leave (&once, 1);
+    }
+
+  if (g_thread_pool_unprocessed (pool) < CLOSING_LATER)
+    g_thread_pool_push (pool, GINT_TO_POINTER (mount), NULL);
+  else
+    close (mount);
+}
+
 RegiondHold *
 regiond_proxy_open (RegiondServer           *server,
                     RegiondWatch            *watch,
@@ -538,7 +571,7 @@ regiond_proxy_open (RegiondServer           *server,
     return NULL;
 
   *fd = serve_file (self, mount, error);
-  close (mount);
+  close_mount (mount);
   if (*fd < 0)
     return NULL;
 
