@@ -234,10 +234,20 @@ on_emptied (gpointer owner)
   RegiondDevice *self = owner;
 
   /* At once, before any turn that waits: what was lent is not lent again. */
-  if (regiond_backend_spend (self->backend))
+  if (regiond_backend_spend (self->backend, NULL))
     regiond_device_park (self);
   else
     log_reset (self, NULL);
+}
+
+static void
+on_vacated (gpointer       owner,
+            RegiondRegion *region)
+{
+  RegiondDevice *self = owner;
+
+  /* The next opening makes it anew. */
+  regiond_backend_spend (self->backend, region);
 }
 
 static void
@@ -249,7 +259,7 @@ on_unsettled (gpointer owner,
   regiond_turns_hold (self->turns, wait && !self->gone);
 }
 
-static const RegiondTenancyEvents tenancy_events = { on_emptied, on_changed, on_unsettled };
+static const RegiondTenancyEvents tenancy_events = { on_emptied, on_changed, on_unsettled, on_vacated };
 
 /* Parking: a turn like any other. */
 

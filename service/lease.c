@@ -18,7 +18,7 @@ struct _RegiondLease {
   RegiondDevice           *device;
   RegiondClient           *client;
   RegiondHold             *hold;
-  const char              *region_kind; /* the device's */
+  RegiondRegion           *region; /* the device's */
   gboolean                 exclusive;
   gboolean                 ended;
   gboolean                 leaked;
@@ -70,7 +70,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   self->device = g_object_ref (terms->device);
   self->client = regiond_client_ref (terms->client);
   self->hold = g_object_ref (terms->hold);
-  self->region_kind = terms->window.region->kind;
+  self->region = terms->window.region;
   self->exclusive = terms->exclusive;
 
   regiond_dbus_lease_set_device (lease, regiond_device_get_path (terms->device));
@@ -130,6 +130,12 @@ RegiondHold *
 regiond_lease_get_hold (RegiondLease *self)
 {
   return self->hold;
+}
+
+RegiondRegion *
+regiond_lease_get_region (RegiondLease *self)
+{
+  return self->region;
 }
 
 gboolean
@@ -367,7 +373,7 @@ make_revoke_question (RegiondLease          *self,
                                    g_strdup_printf ("revoke lease %s", self->path));
   regiond_device_add_details (self->device, question);
   regiond_question_add (question, "region", regiond_dbus_lease_get_region (lease));
-  regiond_question_add (question, "region_kind", self->region_kind);
+  regiond_question_add (question, "region_kind", self->region->kind);
   regiond_question_add (question, "access", regiond_dbus_lease_get_access (lease));
   regiond_question_add (question, "offset", offset);
   regiond_question_add (question, "length", length);

@@ -37,6 +37,7 @@ const char     *regiond_lease_get_path (RegiondLease *self);
 RegiondDevice  *regiond_lease_get_device (RegiondLease *self);
 RegiondClient  *regiond_lease_get_client (RegiondLease *self);
 RegiondHold    *regiond_lease_get_hold (RegiondLease *self);
+RegiondRegion  *regiond_lease_get_region (RegiondLease *self);
 gboolean        regiond_lease_is_exclusive (RegiondLease *self);
 
 /* Whether it has ended, and if so whether its leak has superseded others. */

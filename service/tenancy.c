@@ -23,6 +23,7 @@ struct _RegiondTenancy {
   GHashTable                 *active; /* a set of RegiondLease */
   GHashTable                 *ended;  /* a set of RegiondLease whose references are not proved gone */
   guint                       n_exclusive; /* among the active */
+  GHashTable                 *tenants;     /* RegiondRegion -> how many active leases it has */
   gboolean                    changed; /* since it was last announced */
   guint                       timer;
   guint                       interval; /* ms */
@@ -41,6 +42,7 @@ regiond_tenancy_new (const RegiondTenancyEvents *events,
   self->tolerate = tolerate;
   self->active = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   self->ended = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+  self->tenants = g_hash_table_new (NULL, NULL);
   return self;
 }
 
@@ -50,6 +52,7 @@ regiond_tenancy_free (RegiondTenancy *self)
   g_clear_handle_id (&self->timer, g_source_remove);
   g_hash_table_unref (self->active);
   g_hash_table_unref (self->ended);
+  g_hash_table_unref (self->tenants);
   g_free (self);
 }
 
@@ -185,6 +188,19 @@ deserves_patience (RegiondTenancy *self,
   return FALSE;
 }
 
+/* One more tenant of a region, or one less. Returns how many it has then. */
+static guint
+count_tenant (RegiondTenancy *self,
+              RegiondLease   *lease,
+              int             more)
+{
+  RegiondRegion *region = regiond_lease_get_region (lease);
+  guint count = GPOINTER_TO_UINT (g_hash_table_lookup (self->tenants, region)) + more;
+
+  g_hash_table_insert (self->tenants, region, GUINT_TO_POINTER (count));
+  return count;
+}
+
 /* Nobody's doing: every lease of the device ends so. */
 static gboolean
 is_for_all (RegiondEnd end)
@@ -199,7 +215,7 @@ regiond_tenancy_end (RegiondTenancy *self,
 {
   g_autoptr (GObject) owner = g_object_ref (self->owner);
   g_autoptr (RegiondLease) lease = g_object_ref (ending);
-  gboolean last;
+  gboolean last, vacated;
 
   if (!g_hash_table_remove (self->active, lease))
     return;
@@ -207,6 +223,7 @@ regiond_tenancy_end (RegiondTenancy *self,
   self->changed = TRUE;
   self->n_exclusive -= regiond_lease_is_exclusive (lease);
   last = g_hash_table_size (self->active) == 0;
+  vacated = count_tenant (self, lease, -1) == 0;
   regiond_lease_end (lease, end);
   regiond_hold_end_charge (regiond_lease_get_hold (lease), regiond_dbus_lease_get_size (REGIOND_DBUS_LEASE (lease)));
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
@@ -226,6 +243,8 @@ regiond_tenancy_end (RegiondTenancy *self,
 
   if (last)
     self->events->emptied (self->owner);
+  else if (vacated)
+    self->events->vacated (self->owner, regiond_lease_get_region (lease));
   announce (self);
 }
 
@@ -444,6 +463,7 @@ regiond_tenancy_add (RegiondTenancy *self,
 
   self->changed = TRUE;
   self->n_exclusive += regiond_lease_is_exclusive (lease);
+  count_tenant (self, lease, 1);
   g_hash_table_add (self->active, g_object_ref (lease));
   regiond_lease_export (lease);
   announce (self);

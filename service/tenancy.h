@@ -13,6 +13,7 @@ typedef struct {
   void (*emptied) (gpointer owner);                   /* the last active lease has ended */
   void (*changed) (gpointer owner);                   /* any number below */
   void (*unsettled) (gpointer owner, gboolean wait);  /* nobody can be let in until it is settled whose a reference is */
+  void (*vacated) (gpointer owner, RegiondRegion *region); /* the last active lease on it has ended */
 } RegiondTenancyEvents;
 
 /* @owner has the tenancy; leases may be the last to keep it, so it is held

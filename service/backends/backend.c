@@ -37,9 +37,10 @@ regiond_backend_list_proofs (RegiondBackend *self,
 }
 
 gboolean
-regiond_backend_spend (RegiondBackend *self)
+regiond_backend_spend (RegiondBackend *self,
+                       RegiondRegion  *region)
 {
-  return REGIOND_BACKEND_GET_CLASS (self)->spend (self);
+  return REGIOND_BACKEND_GET_CLASS (self)->spend (self, region);
 }
 
 gboolean

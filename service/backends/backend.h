@@ -34,7 +34,7 @@ struct _RegiondBackendClass {
                                       GError **error);
   RegiondRevocation (*get_revocation) (RegiondBackend *self, RegiondMechanism mechanism);
   void (*list_proofs) (RegiondBackend *self, GPtrArray *proofs);
-  gboolean (*spend) (RegiondBackend *self);
+  gboolean (*spend) (RegiondBackend *self, RegiondRegion *region);
   gboolean (*is_quick) (RegiondBackend *self, const RegiondWindow *window);
   gboolean (*attach) (RegiondBackend *self, GCancellable *cancellable, GError **error);
   RegiondHold *(*open_region) (RegiondBackend *self, const RegiondWindow *window, int *fd, GError **error);
@@ -54,9 +54,10 @@ RegiondRevocation regiond_backend_get_revocation (RegiondBackend *self, RegiondM
  * static strings. */
 void              regiond_backend_list_proofs (RegiondBackend *self, GPtrArray *proofs);
 
-/* The last lease has ended: what was lent is never lent again. At once. TRUE
- * when there is something left to do that may block: to be parked. */
-gboolean          regiond_backend_spend (RegiondBackend *self);
+/* The last lease on @region has ended, or (NULL) the last one on the device:
+ * what was lent of it is never lent again. At once. TRUE when there is
+ * something left to do that may block: to be parked, or attached once more. */
+gboolean          regiond_backend_spend (RegiondBackend *self, RegiondRegion *region);
 
 /* Whether attaching and opening @window would take some microseconds now. */
 gboolean          regiond_backend_is_quick (RegiondBackend *self, const RegiondWindow *window);

@@ -97,14 +97,15 @@ list_proofs (RegiondBackend *backend,
 }
 
 static gboolean
-spend (RegiondBackend *backend)
+spend (RegiondBackend *backend,
+       RegiondRegion  *region)
 {
   RegiondMemoryBackend *self = REGIOND_MEMORY_BACKEND (backend);
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
   for (guint i = 0; i < self->regions->len; i++)
     {
-      if (self->slots[i].memfd == NULL)
+      if (self->slots[i].memfd == NULL || (region != NULL && self->slots[i].region != region))
         continue;
 
       regiond_memfd_retire (self->slots[i].memfd);

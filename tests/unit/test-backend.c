@@ -53,7 +53,8 @@ is_quick (RegiondBackend      *backend,
 }
 
 static gboolean
-spend (RegiondBackend *backend)
+spend (RegiondBackend *backend,
+       RegiondRegion  *region)
 {
   tell (backend, "spend");
   return TRUE;
@@ -153,7 +154,7 @@ test_told (void)
   g_assert_error (busy, G_IO_ERROR, G_IO_ERROR_BUSY);
   g_assert_true (regiond_backend_reset (backend, TRUE, NULL));
   g_assert_false (regiond_backend_reset (backend, FALSE, NULL));
-  g_assert_true (regiond_backend_spend (backend));
+  g_assert_true (regiond_backend_spend (backend, NULL));
   g_assert_true (regiond_backend_park (backend, NULL));
   g_assert_cmpstr (((Scribe *) backend)->told->str, ==,
                    "quick? bar0 bar0 attach attach open reset-leased reset-parked spend park ");

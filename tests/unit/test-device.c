@@ -75,6 +75,30 @@ test_fresh (void)
   close (next);
 }
 
+/* Though somebody is on the device all the time: on another region. */
+static void
+test_fresh_region (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autofree char *other = NULL, *lease = NULL, *again = NULL, *text = NULL;
+  int elsewhere, fd, next;
+
+  other = client_must_open (f->person, SHM0, "bar0", "rwm", NULL, &elsewhere);
+  lease = client_must_open (f->person, SHM0, "bar2", "rwm", NULL, &fd);
+  fd_write_text (elsewhere, "mine");
+  fd_write_text (fd, "secret");
+  close (fd);
+  wait_until (client_count_leases (f->person, SHM0) == 1);
+  again = client_must_open (f->person, SHM0, "bar2", "rwm", NULL, &next);
+  text = fd_read_text (next);
+  g_assert_cmpstr (text, ==, "");
+  g_clear_pointer (&text, g_free);
+  text = fd_read_text (elsewhere);
+  g_assert_cmpstr (text, ==, "mine");
+  close (next);
+  close (elsewhere);
+}
+
 static void
 test_closed_everywhere (void)
 {
@@ -265,6 +289,7 @@ add_tests (void)
 {
   g_test_add_func ("/device/it-tells-what-it-is", test_properties);
   g_test_add_func ("/device/the-next-one-finds-nothing", test_fresh);
+  g_test_add_func ("/device/a-regions-next-one-finds-nothing-though-another-is-leased", test_fresh_region);
   g_test_add_func ("/device/an-fd-closed-everywhere-ends-its-lease", test_closed_everywhere);
   g_test_add_func ("/device/a-neighbours-death-is-not-noticed", test_neighbour);
   g_test_add_func ("/device/a-leak-retires-the-object-under-the-others", test_superseded);

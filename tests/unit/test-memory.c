@@ -73,7 +73,7 @@ live_there (Objects        *o,
   fd_write_text (fd, left);
   inode = get_inode (fd);
   close (fd);
-  regiond_backend_spend (backend);
+  regiond_backend_spend (backend, NULL);
   g_assert_true (regiond_hold_is_cut (hold));
   g_assert_true (regiond_backend_park (backend, NULL));
   return inode;
@@ -125,7 +125,7 @@ test_hurried (void)
   attach (backend);
   old = open_bar2 (&o, backend, &before);
   fd_write_text (before, "secret");
-  regiond_backend_spend (backend);
+  regiond_backend_spend (backend, NULL);
   attach (backend);
   young = open_bar2 (&o, backend, &after);
   fd_write_text (before, "later secret");
@@ -214,7 +214,7 @@ test_persist_limit (void)
   hold = open_bar2 (&o, backend, &fd);
   fd_write_text (fd, "kept");
   close (fd);
-  regiond_backend_spend (backend);
+  regiond_backend_spend (backend, NULL);
 
   g_assert_true (regiond_budget_take (o.budget, BOTH, NULL));
   g_assert_false (regiond_backend_park (backend, &error));
@@ -258,7 +258,7 @@ test_reset (void)
   g_assert_cmpuint (get_inode (fd), ==, inode);
   fd_write_text (fd, "persistent");
   close (fd);
-  regiond_backend_spend (backend);
+  regiond_backend_spend (backend, NULL);
   g_assert_true (regiond_backend_park (backend, NULL));
   g_assert_true (regiond_backend_reset (backend, FALSE, NULL));
   g_clear_object (&again);
@@ -308,7 +308,7 @@ test_quick (void)
   attach (much);
   g_assert_true (regiond_backend_is_quick (much, &mapped));
   g_assert_false (regiond_backend_is_quick (much, &proxied));
-  regiond_backend_spend (much);
+  regiond_backend_spend (much, NULL);
   g_assert_false (regiond_backend_is_quick (much, &mapped));
   g_clear_object (&much);
   g_ptr_array_set_size (o.regions, 2);

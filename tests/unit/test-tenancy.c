@@ -191,7 +191,13 @@ on_unsettled (gpointer owner,
   ((House *) owner)->waiting = wait;
 }
 
-static const RegiondTenancyEvents events = { on_emptied, on_changed, on_unsettled };
+static void
+on_vacated (gpointer       owner,
+            RegiondRegion *region)
+{
+}
+
+static const RegiondTenancyEvents events = { on_emptied, on_changed, on_unsettled, on_vacated };
 
 static House *
 house_new (gboolean tolerate)
