@@ -51,15 +51,11 @@ empty_directory (void)
   g_assert_cmpint (g_mkdir (directory, 0755), ==, 0);
 }
 
-int
-fixture_main (int    argc,
-              char  *argv[],
-              void (*add_tests) (void))
+void
+fixture_prepare (void)
 {
   g_autofree char *address = NULL;
-  int status;
 
-  g_test_init (&argc, &argv, NULL);
   directory = g_dir_make_tmp ("regiond-XXXXXX", NULL);
   g_assert_nonnull (directory);
   g_assert_cmpint (g_chmod (directory, 0755), ==, 0);
@@ -69,10 +65,27 @@ fixture_main (int    argc,
   /* Registers the names, so that errors from the bus come back as these. */
   g_assert_cmpuint (REGIOND_ERROR, !=, 0);
   signal (SIGIO, SIG_IGN);
-  add_tests ();
-  status = g_test_run ();
+}
+
+void
+fixture_clean_up (void)
+{
   remove_all (directory);
   g_free (directory);
+}
+
+int
+fixture_main (int    argc,
+              char  *argv[],
+              void (*add_tests) (void))
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  fixture_prepare ();
+  add_tests ();
+  status = g_test_run ();
+  fixture_clean_up ();
   return status;
 }
 

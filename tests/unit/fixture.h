@@ -29,6 +29,11 @@ typedef struct {
 /* main() of a test program: @add_tests adds them. */
 int              fixture_main (int argc, char *argv[], void (*add_tests) (void));
 
+/* The two halves of that, for a program that is no test program: before there
+ * are threads, and after the last fixture. */
+void             fixture_prepare (void);
+void             fixture_clean_up (void);
+
 /* A bus, a polkit, and the devices shm0 (regions bar0, bar2) and ring (region
  * data, Linger=tolerate); MaxMemory=8M. regiond does not run yet. */
 Fixture         *fixture_new (void);
