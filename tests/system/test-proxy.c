@@ -214,6 +214,30 @@ test_rules_see_what_is_asked_for (void)
 }
 
 static void
+test_rules_see_what_is_taken_back (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) part = NULL;
+  g_autoptr (Opened) whole = NULL;
+  const char *const arguments = "('enough', @a{sv} {})";
+
+  world_set_rules (world, "polkit.addRule(function(action, subject) {"
+                          "  if (action.id != 'org.regiond1.revoke-lease' || action.lookup('mechanism') == 'proxy' &&"
+                          "      action.lookup('revocation') == 'immediate' && action.lookup('access') == 'rw' &&"
+                          "      action.lookup('offset') == '3' && action.lookup('length') == '4')"
+                          "    return polkit.Result.YES;"
+                          "  return polkit.Result.NO; });\n");
+  part = person_open (alice, "shm0", "bar2", "rw", "{'offset': <uint64 3>, 'length': <uint64 4>}");
+  whole = person_open (alice, "shm0", "bar2", "rw", "{}");
+  g_free (person_call_fails (bob, DENIED, whole->path, LEASE_INTERFACE, "Revoke", arguments));
+  g_free (person_call (bob, part->path, LEASE_INTERFACE, "Revoke", arguments));
+  g_free (person_fail (alice, "ENOTCONN", "pread", part->fd, "0", NULL));
+  expect (alice, "yes", "pzeros", whole->fd, NULL, NULL);
+}
+
+static void
 test_shared_with_those_who_map (void)
 {
   g_autoptr (World) world = world_new ("");
@@ -402,6 +426,7 @@ main (int argc,
   g_test_add_func ("/proxy/a-part-to-the-byte", test_a_part);
   g_test_add_func ("/proxy/what-is-no-part-is-refused", test_what_is_no_part);
   g_test_add_func ("/proxy/rules-see-what-is-asked-for", test_rules_see_what_is_asked_for);
+  g_test_add_func ("/proxy/rules-see-what-is-taken-back", test_rules_see_what_is_taken_back);
   g_test_add_func ("/proxy/shared-with-those-who-map", test_shared_with_those_who_map);
   g_test_add_func ("/proxy/opened-again-by-its-path", test_opened_again);
   g_test_add_func ("/proxy/exclusive", test_exclusive);

@@ -161,10 +161,10 @@ test_a_command_with_a_file (void)
 
   kept_set_up (&kept, RULES_ALLOW_ALL);
   result = tool_run (NULL, "exec", "shm0:bar2:rw=file", "shm0:control:r", "--", "sh", "-c",
-                     "printf before >&3; head -c 6 /proc/self/fd/3; stat -L -c ' %s %a' /proc/self/fd/3 /proc/self/fd/4",
-                     NULL);
+                     "printf before >&3; head -c 6 /proc/self/fd/3; stat -L -c ' %s %a' /proc/self/fd/3 /proc/self/fd/4;"
+                     "cat /proc/self/fd/4 | wc -c", NULL);
   result_assert (result, 0);
-  g_assert_cmpstr (result->out, ==, "before 1048576 600\n 4096 400\n");
+  g_assert_cmpstr (result->out, ==, "before 1048576 600\n 4096 400\n4096\n");
   stay_expect_text (kept.kept, "before");
   kept_tear_down (&kept);
 }
