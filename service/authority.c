@@ -5,9 +5,9 @@
 #include "queue.h"
 
 /* polkitd answers one question after the other: one is being answered, and the
- * next ones are there when it is done. More would be answered no sooner, and
+ * next one is there when it is done. More would be answered no sooner, and
  * whoever comes would wait behind them. */
-#define PLACES 3
+#define PLACES 2
 
 /* The bus lets regiond wait for 128 answers in all. Nobody's prompts take all
  * places, however long they stay. */
@@ -21,6 +21,11 @@ struct _RegiondAuthority {
   RegiondQueue    *checks;      /* GTask */
   RegiondQueue    *prompts;     /* GTask */
   GHashTable      *connections; /* bus name -> how many are under way */
+  GSequence       *deadlines;   /* GTask, the next one first: a source each would cost everybody's calls time */
+  guint            alarm;       /* rings at the next one, or before */
+  gint64           alarm_at;
+  GQueue           departed; /* GTask, whose callers have left */
+  guint            farewell; /* the idle that sees to them */
 };
 
 /* One check under way. */
@@ -29,9 +34,13 @@ typedef struct {
   RegiondQuestion  *question;
   RegiondQueue     *queue;     /* that it waits or has a place in */
   GCancellable     *stop;      /* ends polkit's call; NULL while it waits */
-  GSource          *departure; /* fires when the caller has left; NULL once answered */
+  GCancellable     *gone;      /* the caller's, or NULL */
+  gulong            connected; /* to it */
+  gboolean          counted;   /* as one of its connection's */
+  gboolean          settled;   /* answered */
   gint64            since;
-  guint             timer;
+  gint64            deadline;
+  GSequenceIter    *iter; /* among the deadlines, or NULL */
   gboolean          timed_out;
 } Check;
 
@@ -76,6 +85,8 @@ clear (RegiondAuthority *self)
   regiond_queue_free (self->checks);
   regiond_queue_free (self->prompts);
   g_hash_table_unref (self->connections);
+  g_clear_handle_id (&self->alarm, g_source_remove);
+  g_sequence_free (self->deadlines);
 }
 
 static void
@@ -87,9 +98,10 @@ release (RegiondAuthority *self)
 static void
 check_free (Check *self)
 {
-  g_assert (self->departure == NULL);
-  g_clear_handle_id (&self->timer, g_source_remove);
+  g_assert (self->settled);
+  g_clear_pointer (&self->iter, g_sequence_remove);
   g_clear_object (&self->stop);
+  g_clear_object (&self->gone);
   regiond_question_free (self->question);
   release (self->authority);
   g_free (self);
@@ -119,12 +131,13 @@ settle (Check *check)
 {
   const char *name = check->question->subject;
 
-  if (check->departure == NULL)
-    return;
-
-  g_source_destroy (check->departure);
-  g_clear_pointer (&check->departure, g_source_unref);
-  set_connection (check->authority, name, count_connection (check->authority, name) - 1);
+  if (check->connected != 0)
+    g_cancellable_disconnect (check->gone, check->connected);
+  check->connected = 0;
+  if (check->counted)
+    set_connection (check->authority, name, count_connection (check->authority, name) - 1);
+  check->counted = FALSE;
+  check->settled = TRUE;
 }
 
 static void G_GNUC_PRINTF (4, 5)
@@ -222,7 +235,7 @@ judge (GTask                     *task,
 }
 
 static void serve (RegiondAuthority *self);
-static gboolean on_timeout (gpointer data);
+static void set_deadline (GTask *task, guint timeout);
 
 /* polkit wants a person: asked again, where that takes nobody's place. */
 static void
@@ -230,10 +243,8 @@ ask_person (GTask *task)
 {
   Check *check = g_task_get_task_data (task);
   RegiondAuthority *self = check->authority;
-  gint64 waited = (g_get_monotonic_time () - check->since) / 1000;
 
-  g_clear_handle_id (&check->timer, g_source_remove);
-  check->timer = g_timeout_add (MAX (0, self->patience.prompt_timeout - waited), on_timeout, task);
+  set_deadline (task, self->patience.prompt_timeout);
   check->queue = self->prompts;
   regiond_queue_push (check->queue, check->question->uid, g_object_ref (task));
 }
@@ -250,7 +261,7 @@ on_checked (GObject      *source,
 
   answer = polkit_authority_check_authorization_finish (POLKIT_AUTHORITY (source), result, &error);
   regiond_queue_done (check->queue, check->question->uid);
-  if (check->departure == NULL)
+  if (check->settled)
     g_debug ("polkit has answered about %s, who has left", check->question->subject);
   else if (answer == NULL)
     refuse_failed (task, error);
@@ -320,6 +331,17 @@ get_polkit (RegiondAuthority *self)
   polkit_authority_get_async (NULL, on_authority, g_rc_box_acquire (self));
 }
 
+/* Whoever has one call at a time makes polkitd go without a pause. Who has many
+ * makes others wait for one of them, not for two. */
+static gboolean
+may_follow (RegiondAuthority *self)
+{
+  GTask *next = regiond_queue_peek (self->checks);
+
+  return next == NULL || regiond_queue_count_served (self->checks) == 0 ||
+         count_connection (self, ((Check *) g_task_get_task_data (next))->question->subject) == 1;
+}
+
 static void
 serve (RegiondAuthority *self)
 {
@@ -331,7 +353,7 @@ serve (RegiondAuthority *self)
       return;
     }
 
-  while ((task = regiond_queue_serve (self->checks)) != NULL)
+  while (may_follow (self) && (task = regiond_queue_serve (self->checks)) != NULL)
     ask (task, POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE);
   while ((task = regiond_queue_serve (self->prompts)) != NULL)
     ask (task, POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION);
@@ -347,44 +369,137 @@ withdraw (GTask *task)
   return task;
 }
 
-static gboolean
-on_timeout (gpointer data)
+static void
+expire (GTask *task)
 {
-  Check *check = g_task_get_task_data (data);
+  Check *check = g_task_get_task_data (task);
 
-  check->timer = 0;
   check->timed_out = TRUE;
   if (check->stop != NULL)
     g_cancellable_cancel (check->stop);
   else
     {
-      g_autoptr (GTask) task = withdraw (data);
+      g_autoptr (GTask) withdrawn = withdraw (task);
 
-      refuse_late (task);
+      refuse_late (withdrawn);
     }
+}
+
+static gboolean on_alarm (gpointer data);
+
+/* It may ring too early, when who it was set for has been answered. */
+static void
+set_alarm (RegiondAuthority *self)
+{
+  GSequenceIter *first = g_sequence_get_begin_iter (self->deadlines);
+  gint64 deadline;
+
+  if (g_sequence_iter_is_end (first))
+    return;
+
+  deadline = ((Check *) g_task_get_task_data (g_sequence_get (first)))->deadline;
+  if (self->alarm != 0 && self->alarm_at <= deadline)
+    return;
+
+  g_clear_handle_id (&self->alarm, g_source_remove);
+  self->alarm_at = deadline;
+  self->alarm = g_timeout_add (MAX (0, deadline - g_get_monotonic_time () + 999) / 1000, on_alarm, self);
+}
+
+static gboolean
+on_alarm (gpointer data)
+{
+  RegiondAuthority *self = g_rc_box_acquire (data); /* an answer may be the end of it */
+  GSequenceIter *first;
+
+  self->alarm = 0;
+  while (!g_sequence_iter_is_end (first = g_sequence_get_begin_iter (self->deadlines)))
+    {
+      g_autoptr (GTask) task = g_object_ref (g_sequence_get (first));
+      Check *check = g_task_get_task_data (task);
+
+      if (check->deadline > g_get_monotonic_time ())
+        break;
+      g_clear_pointer (&check->iter, g_sequence_remove);
+      expire (task);
+    }
+  set_alarm (self);
+  release (self);
   return G_SOURCE_REMOVE;
+}
+
+static int
+compare_deadlines (gconstpointer one,
+                   gconstpointer other,
+                   gpointer      data)
+{
+  const Check *left = g_task_get_task_data ((GTask *) one), *right = g_task_get_task_data ((GTask *) other);
+
+  return left->deadline < right->deadline ? -1 : left->deadline > right->deadline;
+}
+
+/* From when it came in. */
+static void
+set_deadline (GTask *task,
+              guint  timeout)
+{
+  Check *check = g_task_get_task_data (task);
+
+  g_clear_pointer (&check->iter, g_sequence_remove);
+  check->deadline = check->since + timeout * G_GINT64_CONSTANT (1000);
+  check->iter = g_sequence_insert_sorted (check->authority->deadlines, task, compare_deadlines, NULL);
+  set_alarm (check->authority);
 }
 
 /* A prompt is taken off the person's screen. Any other question keeps its place
  * until polkitd has answered: it is at work on it, and who comes and leaves, and
  * comes again, must not have more than one user's share of polkitd. */
-static gboolean
-on_departed (GCancellable *cancellable,
-             gpointer      data)
+static void
+see_off (GTask *task)
 {
-  Check *check = g_task_get_task_data (data);
+  Check *check = g_task_get_task_data (task);
 
   if (check->stop == NULL)
     {
-      g_autoptr (GTask) task = withdraw (data);
+      g_autoptr (GTask) withdrawn = withdraw (task);
 
-      refuse_departed (task);
+      refuse_departed (withdrawn);
     }
   else if (check->queue == check->authority->prompts)
     g_cancellable_cancel (check->stop);
   else
-    refuse_departed (data);
+    refuse_departed (task);
+}
+
+static gboolean
+on_farewell (gpointer data)
+{
+  RegiondAuthority *self = g_rc_box_acquire (data);
+  GTask *next;
+
+  self->farewell = 0;
+  while ((next = g_queue_pop_head (&self->departed)) != NULL)
+    {
+      g_autoptr (GTask) task = next;
+
+      if (!((Check *) g_task_get_task_data (task))->settled)
+        see_off (task);
+    }
+  release (self);
   return G_SOURCE_REMOVE;
+}
+
+/* The cancellable must not be touched in here. */
+static void
+on_gone (GCancellable *gone,
+         gpointer      data)
+{
+  Check *check = g_task_get_task_data (data);
+  RegiondAuthority *self = check->authority;
+
+  g_queue_push_tail (&self->departed, g_object_ref (data));
+  if (self->farewell == 0)
+    self->farewell = g_idle_add_full (G_PRIORITY_HIGH, on_farewell, self, NULL);
 }
 
 RegiondAuthority *
@@ -396,6 +511,8 @@ regiond_authority_new (const RegiondPatience *patience)
   self->checks = regiond_queue_new (PLACES, PLACES);
   self->prompts = regiond_queue_new (PROMPTS, PROMPTS_EACH);
   self->connections = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->deadlines = g_sequence_new (NULL);
+  g_queue_init (&self->departed);
   get_polkit (self);
   return self;
 }
@@ -455,12 +572,14 @@ regiond_authority_check (RegiondAuthority   *self,
   if (!has_room (self, task))
     return;
 
+  check->counted = TRUE;
   set_connection (self, question->subject, count_connection (self, question->subject) + 1);
-  check->departure = g_cancellable_source_new (cancellable);
-  g_source_set_callback (check->departure, G_SOURCE_FUNC (on_departed), task, NULL);
-  g_source_set_priority (check->departure, G_PRIORITY_HIGH);
-  g_source_attach (check->departure, NULL);
-  check->timer = g_timeout_add (self->patience.timeout, on_timeout, task);
+  if (cancellable != NULL)
+    {
+      check->gone = g_object_ref (cancellable);
+      check->connected = g_cancellable_connect (cancellable, G_CALLBACK (on_gone), task, NULL);
+    }
+  set_deadline (task, self->patience.timeout);
   regiond_queue_push (self->checks, question->uid, g_object_ref (task));
   serve (self);
 }

@@ -109,6 +109,20 @@ find_next (RegiondQueue *self,
 }
 
 gpointer
+regiond_queue_peek (RegiondQueue *self)
+{
+  User *user = find_next (self, self->share);
+
+  return user != NULL ? g_queue_peek_head (&user->waiting) : NULL;
+}
+
+guint
+regiond_queue_count_served (RegiondQueue *self)
+{
+  return self->served;
+}
+
+gpointer
 regiond_queue_serve (RegiondQueue *self)
 {
   User *user = self->served < self->places ? find_next (self, self->share) : NULL;

@@ -25,6 +25,10 @@ void          regiond_queue_push (RegiondQueue *self, guint32 uid, gpointer item
 gpointer      regiond_queue_serve (RegiondQueue *self);
 void          regiond_queue_done (RegiondQueue *self, guint32 uid);
 
+/* Who would be served next, were there a place; and how many have one. */
+gpointer      regiond_queue_peek (RegiondQueue *self);
+guint         regiond_queue_count_served (RegiondQueue *self);
+
 /* Takes one that waits out of the queue. */
 void          regiond_queue_withdraw (RegiondQueue *self, guint32 uid, gpointer item);
 

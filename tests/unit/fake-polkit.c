@@ -232,6 +232,15 @@ fake_polkit_set_answer (FakePolkit      *self,
 }
 
 void
+fake_polkit_answer_one (FakePolkit      *self,
+                        FakePolkitAnswer answer)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  respond (g_queue_pop_head (&self->hanging), answer);
+}
+
+void
 fake_polkit_wait_asked (FakePolkit *self,
                         guint       times)
 {

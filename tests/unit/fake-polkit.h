@@ -28,6 +28,9 @@ void        fake_polkit_free (FakePolkit *self);
 /* From now on; questions that hang get it as well. */
 void        fake_polkit_set_answer (FakePolkit *self, FakePolkitAnswer answer);
 
+/* This one to the first question that hangs. */
+void        fake_polkit_answer_one (FakePolkit *self, FakePolkitAnswer answer);
+
 /* Waits until it has been asked so often in all; fails the test after 10 s. */
 void        fake_polkit_wait_asked (FakePolkit *self, guint times);
 guint       fake_polkit_count_asked (FakePolkit *self);

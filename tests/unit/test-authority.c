@@ -284,6 +284,35 @@ test_bounds (Fixture *f)
   g_assert_true (after.allowed);
 }
 
+/* Two connections with a call each keep polkit busy; one with many has one asked at a time. */
+static void
+test_one_at_a_time (Fixture *f)
+{
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
+  static const char *const subjects[] = { ":1.1", ":1.2", ":1.3", ":1.3", ":1.3" };
+  Answer answers[G_N_ELEMENTS (subjects)];
+  guint asked = fake_polkit_count_asked (f->polkit);
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  for (guint i = 0; i < G_N_ELEMENTS (subjects); i++)
+    {
+      answers[i] = (Answer){ authority, FALSE, FALSE, NULL };
+      regiond_authority_check (authority, make_question_of (1, subjects[i], FALSE), NULL, on_checked, &answers[i]);
+    }
+  wait_until (fake_polkit_count_asked (f->polkit) == asked + 2);
+  fake_polkit_answer_one (f->polkit, FAKE_POLKIT_YES);
+  fake_polkit_answer_one (f->polkit, FAKE_POLKIT_YES);
+  wait_until (answers[0].done && answers[1].done);
+  wait_until (fake_polkit_count_asked (f->polkit) == asked + 3);
+  g_assert_cmpuint (fake_polkit_count_hanging (f->polkit), ==, 1);
+  fake_polkit_answer_one (f->polkit, FAKE_POLKIT_YES);
+  wait_until (answers[2].done);
+  wait_until (fake_polkit_count_asked (f->polkit) == asked + 4);
+  g_assert_cmpuint (fake_polkit_count_hanging (f->polkit), ==, 1);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  wait_until (answers[3].done && answers[4].done);
+}
+
 /* However many prompts of one user stand open: who needs none is answered, and
  * another user's prompt comes up. */
 static void
@@ -466,6 +495,7 @@ add_tests (void)
   add ("/authority/who-had-left-before-neither", test_cancelled_before);
   add ("/authority/who-leaves-the-queue-costs-polkit-nothing", test_cancelled_waiting);
   add ("/authority/too-many-questions-of-one-are-refused-by-the-keys-name", test_bounds);
+  add ("/authority/who-has-many-calls-has-one-asked-at-a-time", test_one_at_a_time);
   add ("/authority/prompts-of-one-user-stop-nobody", test_prompts_stop_nobody);
   add ("/authority/first-who-then-whether-it-is-of-use-then-polkit", test_permit);
   add ("/authority/a-dying-polkit-is-a-no", test_dies);

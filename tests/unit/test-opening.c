@@ -199,6 +199,7 @@ static void
 test_removed_meanwhile (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
+  GDBusConnection *other = fixture_connect (f);
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GError) error = NULL;
   g_auto (Promise) opening = { FALSE, NULL, NULL }, removing = { FALSE, NULL, NULL };
@@ -207,12 +208,13 @@ test_removed_meanwhile (void)
   client_call_later (f->person, MANAGER_PATH, "Manager", "RemoveDevice",
                      g_variant_new ("(o@a{sv})", SHM0, options (NULL)), &removing);
   fake_polkit_wait_asked (f->polkit, 1);
-  open_later (f->person, &opening);
+  open_later (other, &opening);
   fake_polkit_wait_asked (f->polkit, 2);
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
   wait_until (opening.done && removing.done);
   g_assert_no_error (removing.error);
   assert_error_says (opening.error, REGIOND_ERROR, REGIOND_ERROR_GONE, "shm0");
+  client_leave (other);
 }
 
 static void

@@ -124,7 +124,10 @@ test_places (void)
   g_assert_nonnull (regiond_queue_serve (queue));
   g_assert_null (regiond_queue_serve (queue)); /* her share */
   g_assert_cmpuint (regiond_queue_count (queue, ALICE), ==, 5);
+  g_assert_cmpuint (regiond_queue_count_served (queue), ==, 2);
+  g_assert_null (regiond_queue_peek (queue));
   push (queue, BOB, 'b', 2);
+  g_assert_cmpint (GPOINTER_TO_INT (regiond_queue_peek (queue)), ==, 'b');
   g_assert_cmpint (GPOINTER_TO_INT (regiond_queue_serve (queue)), ==, 'b');
   g_assert_null (regiond_queue_serve (queue)); /* all places */
   regiond_queue_done (queue, ALICE);

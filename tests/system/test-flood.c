@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flood.h"
+#include "world.h"
+
+/* Clients that call and call and never read. The configuration is the shipped
+ * one: of the bus (stock, with org.regiond1.conf) and of regiond. */
+
+#define CALLS 1000
+#define SAMPLES 60
+#define PACE_US 20000 /* nobody's calls come without a pause: who wants more than his share waits for it */
+#define CALM "calm"
+#define BURST_MS 150000
+#define END_MS 30000
+
+typedef struct
+{
+  guint n;     /* connections in all */
+  guint users; /* whose they are */
+  const char *access;
+} Case;
+
+static const uid_t flooders[] = { UID_ALICE, UID_CAROL, UID_ADMIN };
+
+static World *
+new_world (const char *daemon)
+{
+  World *world = world_new_without_service (daemon);
+
+  service_configure_device (CALM ".conf", "[Device]\nBackend=memory\n[Region data]\nSize=4K\n");
+  world->regiond = service_start (world->root);
+  world_set_rules (world, RULES_ALLOW_ALL);
+  return world;
+}
+
+typedef struct
+{
+  Person *person;
+  guint serial;
+} Call;
+
+static gboolean
+is_answered (gpointer data)
+{
+  Call *call = data;
+
+  return person_has_answer (call->person, call->serial);
+}
+
+/* As long as it takes; else a harness's own patience would end it. */
+static guint
+await (Person *person,
+       guint serial,
+       gboolean burst)
+{
+  Call call = { person, serial };
+
+  if (burst)
+    wait_until (is_answered, &call, BURST_MS, "an answer in the middle of a flood");
+  return serial;
+}
+
+/* One OpenRegion of bob's and one Release, in µs. In a burst the bus itself may
+ * be so slow that polkit's answer comes too late. */
+static gint64
+use (Person *bob,
+     gboolean burst)
+{
+  gint64 start = g_get_monotonic_time ();
+  guint serial = await (bob, person_send_open (bob, CALM, "data", "rwm", "{}", ""), burst);
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) strings = person_finish (bob, serial, &error);
+  g_autoptr (GVariant) reply = NULL;
+  const char *path;
+
+  if (!strings && burst)
+    {
+      g_test_message ("in the burst: %s", error->message);
+      return g_get_monotonic_time () - start;
+    }
+  g_assert_no_error (error);
+  reply = g_variant_parse (NULL, strings[0], NULL, NULL, NULL);
+  g_variant_get_child (reply, 1, "&o", &path);
+  serial = person_send (bob, "call", path, LEASE_INTERFACE, "Release", "()", "", NULL);
+  g_strfreev (person_finish (bob, await (bob, serial, burst), NULL));
+  start = g_get_monotonic_time () - start;
+  person_let_go (bob, NULL, strings[1]);
+  g_usleep (PACE_US);
+  return start;
+}
+
+static int
+compare (gconstpointer a,
+         gconstpointer b)
+{
+  gint64 left = *(const gint64 *) a, right = *(const gint64 *) b;
+
+  return left < right ? -1 : left > right;
+}
+
+typedef struct
+{
+  guint n;
+  gint64 median, longest; /* µs */
+} Times;
+
+static Times
+sum_up (GArray *samples)
+{
+  Times times = { samples->len, 0, 0 };
+
+  g_array_sort (samples, compare);
+  if (samples->len > 0)
+    {
+      times.median = g_array_index (samples, gint64, samples->len / 2);
+      times.longest = g_array_index (samples, gint64, samples->len - 1);
+    }
+  return times;
+}
+
+static Times
+measure (Person *bob)
+{
+  g_autoptr (GArray) samples = g_array_new (FALSE, FALSE, sizeof (gint64));
+
+  for (guint i = 0; i < SAMPLES; i++)
+    {
+      gint64 sample = use (bob, FALSE);
+
+      g_array_append_val (samples, sample);
+    }
+  return sum_up (samples);
+}
+
+/* What the bus alone takes, without regiond, in ms. */
+static guint
+ask_bus (World *world)
+{
+  gint64 start = g_get_monotonic_time ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply =
+    g_dbus_connection_call_sync (world->root, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                 "GetId", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, BURST_MS, NULL, &error);
+
+  g_assert_no_error (error);
+  return milliseconds_since (start);
+}
+
+/* For as long as any of them sends. */
+static Times
+measure_burst (World *world,
+               Person *bob,
+               GPtrArray *floods,
+               guint *sent)
+{
+  g_autoptr (GArray) samples = g_array_new (FALSE, FALSE, sizeof (gint64));
+  guint done = 0, bus = 0, n;
+
+  while (done < floods->len)
+    {
+      gint64 sample = use (bob, TRUE);
+
+      bus = MAX (bus, ask_bus (world));
+      g_array_append_val (samples, sample);
+      for (guint i = 0; i < floods->len; i++)
+        {
+          if (!flood_has_sent (g_ptr_array_index (floods, i), &n))
+            continue;
+          done++;
+          *sent += n;
+        }
+    }
+  g_test_message ("the bus alone took up to %u ms", bus);
+  return sum_up (samples);
+}
+
+static GPtrArray *
+make_floods (const Case *how)
+{
+  GPtrArray *floods = g_ptr_array_new_with_free_func ((GDestroyNotify) flood_free);
+
+  for (guint i = 0; i < how->users; i++)
+    g_ptr_array_add (floods, flood_new (flooders[i], how->n / how->users));
+  return floods;
+}
+
+static void
+tell (const char *when,
+      Times times)
+{
+  g_test_message ("%s: %u calls, median %.2f ms, longest %.2f ms", when, times.n, times.median / 1000.0,
+                  times.longest / 1000.0);
+}
+
+/* They go, and all of it with them. */
+static void
+end_floods (World *world,
+            GPtrArray *floods,
+            guint fds)
+{
+  gint64 start = g_get_monotonic_time ();
+
+  g_ptr_array_set_size (floods, 0);
+  world_wait_no_leases (world, END_MS);
+  world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", END_MS);
+  world_wait_fds (world, fds);
+  g_test_message ("all of it was gone %u ms after the flooders", milliseconds_since (start));
+}
+
+typedef struct
+{
+  World *world;
+  guint n;
+} Count;
+
+/* What else the machine has to do comes and goes; what a flood has done to the
+ * service would stay. */
+static Times
+measure_until (Person *bob,
+               gint64 most)
+{
+  Times times = measure (bob);
+
+  for (guint i = 0; i < 4 && times.median > most; i++)
+    times = measure (bob);
+  return times;
+}
+
+/* No more and no fewer than when last asked: polkit has got through with them. */
+static gboolean
+is_settled (gpointer data)
+{
+  Count *count = data;
+  guint before = count->n;
+
+  g_usleep (300 * 1000);
+  count->n = world_count_leases (count->world);
+  return count->n == before;
+}
+
+/* While the flooders send, their calls stand in one line with everybody's, on
+ * the bus and behind it: that is told, not judged. Judged is what comes then:
+ * as long as their calls are still in front of polkit, which is then always at
+ * work (some 1.6 times the usual, but on a machine with other things to do the
+ * comparison is rough), and when all that is left is what they do not read. */
+static void
+test_unread (gconstpointer data)
+{
+  const Case *how = data;
+  g_autoptr (World) world = new_world ("");
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (GPtrArray) floods = NULL;
+  Times before, burst, queued, after;
+  Count leases = { world, 0 };
+  gint64 start;
+  guint fds, sent = 0;
+
+  use (bob, FALSE);
+  before = measure (bob);
+  world_wait_no_leases (world, END_MS);
+  fds = process_count_fds (world->regiond);
+  floods = make_floods (how);
+  start = g_get_monotonic_time ();
+  for (guint i = 0; i < floods->len; i++)
+    flood_open (g_ptr_array_index (floods, i), SHM0, "bar2", how->access, CALLS);
+  burst = measure_burst (world, bob, floods, &sent);
+  g_test_message ("%u calls sent in %u ms", sent, milliseconds_since (start));
+  queued = measure (bob);
+  wait_until (is_settled, &leases, END_MS, "polkit to be done with the flooders");
+  after = measure_until (bob, 2 * before.median);
+  tell ("before", before);
+  tell ("burst", burst);
+  tell ("queued", queued);
+  tell ("after", after);
+  g_test_message ("%u leases", leases.n);
+  if (how->n < 100)
+    g_assert_cmpuint (leases.n, >=, 800);
+  end_floods (world, floods, fds);
+  g_assert_cmpint (queued.median, <=, 4 * before.median);
+  g_assert_cmpint (after.median, <=, 2 * before.median);
+}
+
+static gboolean
+has_leases (gpointer data)
+{
+  Count *count = data;
+
+  return world_count_leases (count->world) == count->n;
+}
+
+static GPtrArray *
+list_leases (World *world)
+{
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GVariant) answer = world_call (world, MANAGER_PATH, "org.freedesktop.DBus.ObjectManager",
+                                            "GetManagedObjects", NULL);
+  g_autoptr (GVariant) objects = g_variant_get_child_value (answer, 0);
+  GVariantIter iter;
+  const char *path;
+
+  g_variant_iter_init (&iter, objects);
+  while (g_variant_iter_next (&iter, "{&o@a{sa{sv}}}", &path, NULL))
+    if (g_str_has_prefix (path, "/org/regiond1/leases/"))
+      g_ptr_array_add (paths, g_strdup (path));
+  return paths;
+}
+
+/* Where it is shared memory, the first one takes the others along. */
+static void
+revoke_lease (World *world,
+              const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply =
+    g_dbus_connection_call_sync (world->root, "org.regiond1", path, LEASE_INTERFACE, "Revoke",
+                                 g_variant_new_parsed ("('unread', @a{sv} {})"), NULL, G_DBUS_CALL_FLAGS_NONE, END_MS,
+                                 NULL, &error);
+
+  g_assert_true (reply != NULL || strstr (error->message, "Gone") != NULL);
+}
+
+/* Leases that have ended with their descriptors unread count on: no more than
+ * the limit are ever under way. */
+static void
+end_unread (const char *access,
+            gboolean revoke)
+{
+  g_autoptr (World) world = new_world ("MaxLeasesPerConnection=50\nMaxLeasesPerUser=50");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE), bob = person_new ("bob", UID_BOB);
+  g_autoptr (GPtrArray) floods = g_ptr_array_new_with_free_func ((GDestroyNotify) flood_free), paths = NULL;
+  Flood *flood = flood_new (UID_ALICE, 1);
+  Count count = { world, 50 };
+  guint fds = process_count_fds (world->regiond);
+
+  g_ptr_array_add (floods, flood);
+  flood_open (flood, SHM0, "bar2", access, 60);
+  flood_wait_sent (flood);
+  wait_until (has_leases, &count, END_MS, "as many leases as may be");
+  paths = list_leases (world);
+  for (guint i = 0; i < paths->len; i++)
+    if (revoke)
+      revoke_lease (world, g_ptr_array_index (paths, i));
+    else
+      flood_release (flood, g_ptr_array_index (paths, i));
+  world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", END_MS);
+
+  for (guint i = 0; i < 3; i++)
+    {
+      flood_open (flood, SHM0, "bar2", access, 30);
+      flood_wait_sent (flood);
+      g_free (person_open_fails (alice, ERROR ("LimitExceeded"), "loose", "bar2", access, "{}"));
+      use (bob, FALSE);
+    }
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "parked");
+  end_floods (world, floods, fds);
+  opened_free (person_open (alice, "shm0", "bar2", access, "{}"));
+}
+
+static void
+test_released_unread (gconstpointer access)
+{
+  end_unread (access, FALSE);
+}
+
+static void
+test_revoked_unread (gconstpointer access)
+{
+  end_unread (access, TRUE);
+}
+
+static void
+add (const char *path,
+     const Case *how)
+{
+  g_test_add_data_func (path, how, test_unread);
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  static const Case few = { 20, 1, "rwm" }, few_of_several = { 21, 3, "rwm" }, many = { 200, 1, "rwm" },
+                    many_of_several = { 201, 3, "rwm" }, proxied = { 20, 1, "rw" };
+
+  world_init (&argc, &argv);
+  add ("/flood/20-connections-of-one-user", &few);
+  add ("/flood/20-connections-of-several-users", &few_of_several);
+  add ("/flood/20-connections-of-proxied-leases", &proxied);
+  add ("/flood/200-connections-of-one-user", &many);
+  add ("/flood/200-connections-of-several-users", &many_of_several);
+  g_test_add_data_func ("/flood/released-unread/rwm", "rwm", test_released_unread);
+  g_test_add_data_func ("/flood/released-unread/rw", "rw", test_released_unread);
+  g_test_add_data_func ("/flood/revoked-unread/rwm", "rwm", test_revoked_unread);
+  g_test_add_data_func ("/flood/revoked-unread/rw", "rw", test_revoked_unread);
+  return g_test_run ();
+}
