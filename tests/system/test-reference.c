@@ -360,7 +360,7 @@ leak_whole (World *world)
 static void
 test_what_is_leaked_counts (void)
 {
-  g_autoptr (World) world = world_new ("MaxMemory=20M");
+  g_autoptr (World) world = world_new ("MaxMemory=20M\nMaxMemoryPerUser=20M");
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Opened) opened = NULL;
   GPid children[2];
