@@ -205,7 +205,7 @@ test_the_whole_memory_again_right_after_a_kill (void)
   static const char *const devices[] = {
     "whole.conf", "[Device]\nBackend=memory\n[Region all]\nSize=64M\n", NULL,
   };
-  g_autoptr (World) world = new_world ("MaxMemory=64M", devices);
+  g_autoptr (World) world = new_world ("MaxMemory=64M\nMaxMemoryPerUser=64M", devices);
   g_autoptr (Person) tenant = NULL;
 
   for (guint i = 0; i <= 10; i++)
@@ -249,7 +249,7 @@ test_kept_contents_survive_a_full_memory (void)
     "precious.conf", "[Device]\nBackend=memory\nPersist=true\n[Region bar2]\nSize=4M\n",
     "leaky.conf", "[Device]\nBackend=memory\n[Region bar2]\nSize=4M\n", NULL,
   };
-  g_autoptr (World) world = new_world ("MaxMemory=12M", devices);
+  g_autoptr (World) world = new_world ("MaxMemory=12M\nMaxMemoryPerUser=12M", devices);
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
   g_autoptr (Opened) hers = person_open (alice, "precious", "bar2", "rwm", "{}");

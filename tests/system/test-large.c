@@ -23,7 +23,7 @@ static World *
 new_world (Person **alice,
            gboolean persist)
 {
-  World *world = world_new ("MaxMemory=5G");
+  World *world = world_new ("MaxMemory=5G\nMaxMemoryPerUser=5G");
   g_autofree char *arguments = g_strdup_printf ("('huge', [('whole', uint64 %" G_GUINT64_FORMAT ")],"
                                                 " {'persist': <%s>})",
                                                 (guint64) HUGE_SIZE, persist ? "true" : "false");
