@@ -140,6 +140,23 @@ find_sharers (RegiondTenancy *self,
   return sharers;
 }
 
+/* All of them together have cost the others their leases, not just the one whose
+ * patience ended first. */
+static void
+blame (RegiondTenancy *self,
+       RegiondLease   *lease)
+{
+  GHashTableIter iter;
+  gpointer other;
+
+  g_hash_table_iter_init (&iter, self->ended);
+  while (g_hash_table_iter_next (&iter, &other, NULL))
+    {
+      if (regiond_hold_shares_fate (regiond_lease_get_hold (lease), regiond_lease_get_hold (other)))
+        regiond_lease_set_leaked (other);
+    }
+}
+
 static void look_soon (RegiondTenancy *self);
 
 /* Takes the access away from a lease that has ended, and from whoever shares
@@ -162,7 +179,7 @@ cut (RegiondTenancy *self,
   g_debug ("what %s held is cut; it is shared by %u other leases", regiond_lease_get_path (lease), sharers->len);
   regiond_hold_cut (hold);
   if (sharers->len > 0 && others == REGIOND_END_SUPERSEDED)
-    regiond_lease_set_leaked (lease);
+    blame (self, lease);
   for (guint i = 0; i < sharers->len; i++)
     regiond_tenancy_end (self, g_ptr_array_index (sharers, i), others);
 }

@@ -181,6 +181,49 @@ test_superseded (void)
   close (next);
 }
 
+/* Leaks some, and closes them again in the order of opening, or backward. */
+static void
+leak_many (Fixture *f,
+           gboolean forward)
+{
+  GDBusConnection *leaky = fixture_connect (f);
+  g_autoptr (Ear) ear = ear_new (f->person, "Lease");
+  g_autofree char *lease = NULL;
+  int mine, next, leaks[6];
+  gsize n = G_N_ELEMENTS (leaks);
+
+  lease = client_must_open (f->person, SHM0, "bar2", "rwm", NULL, &mine);
+  for (gsize i = 0; i < n; i++)
+    g_free (client_must_open (leaky, SHM0, "bar2", "rwm", NULL, &leaks[i]));
+  client_leave (leaky);
+  wait_until (ear_heard (ear, "Ended('superseded',)"));
+  close (mine);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      wait_until (client_sees_lingering (f->person, SHM0, n - i));
+      g_assert_null (client_open (f->person, SHM0, "bar2", "rwm", NULL, &next, &error));
+      g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LINGERING);
+      close (leaks[forward ? i : n - 1 - i]);
+    }
+  wait_until (client_sees_lingering (f->person, SHM0, 0));
+}
+
+/* Not just for the one that was looked at first, whichever that is. */
+static void
+test_many_leaks (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autofree char *again = NULL;
+  int next;
+
+  leak_many (f, TRUE);
+  leak_many (f, FALSE);
+  again = client_must_open (f->person, SHM0, "bar2", "rwm", NULL, &next);
+  close (next);
+}
+
 static void
 test_other_user (void)
 {
@@ -293,6 +336,7 @@ add_tests (void)
   g_test_add_func ("/device/an-fd-closed-everywhere-ends-its-lease", test_closed_everywhere);
   g_test_add_func ("/device/a-neighbours-death-is-not-noticed", test_neighbour);
   g_test_add_func ("/device/a-leak-retires-the-object-under-the-others", test_superseded);
+  g_test_add_func ("/device/a-user-waits-for-the-last-of-his-leaks", test_many_leaks);
   g_test_add_func ("/device/another-users-leak-costs-one-lease-not-the-device", test_other_user);
   g_test_add_func ("/device/where-leaks-are-tolerated-the-others-go-on", test_tolerate);
   g_test_add_func ("/device/a-change-of-its-leases-is-announced", test_announced);
