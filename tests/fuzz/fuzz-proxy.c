@@ -412,8 +412,9 @@ adopt (Trial *self)
   g_assert_cmpmem (bytes + end, sizeof bytes - end, self->model + end, sizeof bytes - end);
 }
 
-/* A write beyond the end waits in the kernel for all others, and cannot be
- * killed there: that is not what is looked at here. */
+/* A write beyond the end, and whatever moves the file's own position, waits in
+ * the kernel for all others, and cannot be killed there: that is so for every
+ * file. */
 static void
 fit (Trial *self,
      Call  *call)
@@ -421,8 +422,10 @@ fit (Trial *self,
   if (call->offset >= 0)
     call->offset %= self->terms.length;
   call->width = MIN (call->width, self->terms.length - CLAMP (call->offset, 0, (gint64) self->terms.length - 1));
-  if (call->kind == CALL_WRITE || call->kind == CALL_PWRITEV)
+  if (is_write (call->kind))
     call->kind = CALL_PWRITE;
+  else
+    call->kind = CALL_PREAD;
 }
 
 /* Both make a call, of which one at least stops half-way, for something to
@@ -458,7 +461,8 @@ make_calls_at_once (Trial *self,
     kill (self->callers[0].pid, self->alive[0] ? SIGALRM : 0);
   if (event == 2 && pending[0])
     {
-      await (&self->callers[0], &replies[0]);
+      /* The first one may come before the call. */
+      wait_until (kill (self->callers[0].pid, SIGALRM) != 0 || caller_poll (&self->callers[0], &replies[0], 1));
       pending[0] = FALSE;
     }
   if (event == 3 || event == 5)

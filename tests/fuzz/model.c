@@ -159,11 +159,14 @@ cut (Model      *self,
     return;
 
   retire (self, lease->object);
-  lease->leaked = shared;
   for (guint i = 0; i < self->n_leases; i++)
     {
-      if (self->leases[i].object == lease->object)
-        self->leases[i].active = FALSE;
+      ModelLease *other = &self->leases[i];
+
+      if (other->object != lease->object)
+        continue;
+      other->leaked = shared && model_lingers (other);
+      other->active = FALSE;
     }
 }
 
