@@ -55,17 +55,21 @@ on_cpus () {
   taskset --cpu-list --pid "$1" "$bare" >/dev/null
 }
 
-# Two CPUs, and where the scheduler puts whom, make more of a difference than
-# either program: once on a CPU for all, once wherever it likes.
+# Left to itself, the scheduler puts client and server on one CPU or on two and
+# leaves them there, which makes ten times more of a difference than all else.
 measure_access () {
-  local all
+  local all first last
   note "(f) proxied accesses"
   all=$(taskset --cpu-list --pid "$service" | sed 's/.*: //')
-  on_cpus "${all##*[,-]}"
-  as_user taskset --cpu-list "${all##*[,-]}" \
+  first=${all%%[,-]*} last=${all##*[,-]}
+  on_cpus "$last"
+  as_user taskset --cpu-list "$last" \
     "$programs/bench-access" f "one CPU" "$access_rounds" 3 "$BENCH_WORK/bare"
+  if [ "$first" != "$last" ]; then
+    as_user taskset --cpu-list "$first" \
+      "$programs/bench-access" f "two CPUs" "$access_rounds" 3 "$BENCH_WORK/bare"
+  fi
   on_cpus "$all"
-  as_user "$programs/bench-access" f "any CPU" "$access_rounds" 3 "$BENCH_WORK/bare"
 }
 
 measure_together () {
@@ -74,8 +78,10 @@ measure_together () {
 }
 
 measure_lent () {
+  local all
   note "(h) making and cutting"
-  "$programs/bench-making" h "$rounds"
+  all=$(taskset --cpu-list --pid $$ | sed 's/.*: //')
+  taskset --cpu-list "${all##*[,-]}" "$programs/bench-making" h "$rounds"
   as_user "$programs/bench-lent" h "$lent_rounds" 3
 }
 
