@@ -161,9 +161,10 @@ measure_burst (World *world,
 
   while (done < floods->len)
     {
-      gint64 sample = use (bob, TRUE);
+      gint64 sample;
 
       bus = MAX (bus, ask_bus (world));
+      sample = use (bob, TRUE);
       g_array_append_val (samples, sample);
       for (guint i = 0; i < floods->len; i++)
         {
