@@ -22,12 +22,18 @@ table_rows () {
     }'
 }
 
+# The process's, and its session's where the scheduler groups by sessions.
+niceness () {
+  nice
+  [ ! -r /proc/self/autogroup ] || awk '$3 != 0 { printf " (the session: %s)", $3 }' /proc/self/autogroup
+}
+
 table_print () {
   printf 'Made by `%s` on %s cores (%s), %s GiB, Linux %s, %s, polkit %s, GLib %s; nice %s, load average %s at the start.\n\n' \
     "$BENCH_INVOCATION" "$(nproc)" "$(uname -m)" \
     "$(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" "$(uname -r | cut -d - -f 1)" \
     "$(dbus-daemon --version | head -n 1 | sed 's/.*Daemon /dbus-daemon /')" \
-    "$(pkg-config --modversion polkit-gobject-1)" "$(pkg-config --modversion glib-2.0)" "$(nice)" "$load"
+    "$(pkg-config --modversion polkit-gobject-1)" "$(pkg-config --modversion glib-2.0)" "$(niceness)" "$load"
   echo '|  | what | regiond | base | unit | ratio | aim | met |'
   echo '| --- | --- | ---: | ---: | --- | ---: | --- | --- |'
   table_rows
