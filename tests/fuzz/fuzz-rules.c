@@ -5,13 +5,12 @@
 #include "daemon.h"
 #include "fixture.h"
 #include "model.h"
+#include "reference.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,30 +24,11 @@
 #define PERSONS 3
 #define NOBODY PERSONS /* holds what is left of a client that has gone */
 #define REFERENCES_MOST 16
-#define PART 24 /* where a part of a region begins */
 #define PATIENCE (8 * G_TIME_SPAN_SECOND)
 
 static const char *const devices[MODEL_DEVICES] = { SHM0, RING };
 static const char *const regions[MODEL_REGIONS] = { "a", "b" };
-static const gsize sizes[MODEL_REGIONS] = { 4096, 8192 };
 static const uid_t uids[PERSONS] = { 1, 1, 65534 }; /* the bus wants such as there are */
-
-typedef enum {
-  REFERENCE_NONE,
-  REFERENCE_FD,
-  REFERENCE_MAP,
-  REFERENCE_PIN, /* a page in a pipe: no reference to any proof, and it stays */
-} ReferenceKind;
-
-typedef struct {
-  ReferenceKind kind;
-  ModelLease   *lease;
-  guint         holder;
-  int           fd, end; /* of a pin: both ends of the pipe */
-  guint8       *memory;
-  gboolean      parted;  /* from its object: that was emptied */
-  guint64       cells[MODEL_CELLS];
-} Reference;
 
 typedef struct {
   Model            model;
@@ -215,121 +195,21 @@ find_free (World *self)
   return NULL;
 }
 
-static gsize
-get_address (const ModelLease *lease,
-             guint             cell)
-{
-  const gsize addresses[MODEL_CELLS] = { 0, PART, 2048, sizes[lease->region] - 8 };
-
-  return addresses[cell];
-}
-
-static void
-expect_cell (const ModelLease *lease,
-             guint             cell,
-             guint64           seen,
-             guint64           wanted)
-{
-  if (seen != wanted)
-    g_error ("Lease %s on region %s of %s, cell %u: %" G_GUINT64_FORMAT " is seen, and must be %" G_GUINT64_FORMAT,
-             lease->path, regions[lease->region], devices[lease->device], cell, seen, wanted);
-}
-
-static void
-expect_cut (const ModelLease *lease,
-            gssize            n)
-{
-  if (n != -1 || (errno != ENOTCONN && errno != EIO && errno != ECONNABORTED))
-    g_error ("Lease %s has ended, and an access gives %zd (%s)", lease->path, n, g_strerror (errno));
-}
-
-static void
-check_fd (const Reference *self)
-{
-  const ModelLease *lease = self->lease;
-  guint64 value = 0;
-
-  for (guint i = 0; i < MODEL_CELLS; i++)
-    {
-      gsize address = get_address (lease, i);
-      gssize n;
-
-      if (!lease->reads || address < lease->offset)
-        continue;
-      n = pread (self->fd, &value, sizeof value, address - lease->offset);
-      if (lease->proxied && !lease->active)
-        expect_cut (lease, n);
-      else
-        {
-          g_assert_cmpint (n, ==, sizeof value);
-          expect_cell (lease, i, value, lease->object->cells[i]);
-        }
-    }
-}
-
-static void
-check_map (const Reference *self)
-{
-  guint64 value;
-
-  for (guint i = 0; i < MODEL_CELLS; i++)
-    {
-      memcpy (&value, self->memory + get_address (self->lease, i), sizeof value);
-      expect_cell (self->lease, i, value, self->lease->object->cells[i]);
-    }
-}
-
 static void
 check_references (World *self)
 {
   for (guint i = 0; i < REFERENCES_MOST; i++)
-    {
-      const Reference *reference = &self->references[i];
-
-      if (reference->kind == REFERENCE_FD)
-        check_fd (reference);
-      else if (reference->kind == REFERENCE_MAP)
-        check_map (reference);
-    }
-}
-
-/* The page is still what it was part of, whoever has the region now. */
-static void
-check_pin (const Reference *self)
-{
-  const guint64 *cells = self->parted ? self->cells : self->lease->object->cells;
-  guint8 page[4096];
-  guint64 value;
-
-  g_assert_cmpint (read (self->fd, page, sizeof page), ==, sizeof page);
-  for (guint i = 0; i < MODEL_CELLS; i++)
-    {
-      gsize address = get_address (self->lease, i);
-
-      if (address >= sizeof page)
-        continue;
-      memcpy (&value, page + address, sizeof value);
-      expect_cell (self->lease, i, value, cells[i]);
-    }
+    reference_check (&self->references[i]);
 }
 
 static void
 drop (World     *self,
       Reference *reference)
 {
-  ReferenceKind kind = reference->kind;
+  gboolean counts = reference->kind != REFERENCE_PIN;
 
-  if (kind == REFERENCE_PIN)
-    {
-      check_pin (reference);
-      close (reference->end);
-    }
-  if (kind == REFERENCE_MAP)
-    munmap (reference->memory, sizes[reference->lease->region]);
-  else
-    close (reference->fd);
-  reference->kind = REFERENCE_NONE;
-  if (kind != REFERENCE_PIN)
+  reference_close (reference);
+  if (counts)
     model_close (&self->model, reference->lease);
 }
 
@@ -497,7 +377,7 @@ do_open (World *self,
   GVariantBuilder opts = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
 
   if (terms.proxied && what & 0x80)
-    terms.offset = PART;
+    terms.offset = REFERENCE_PART;
   g_variant_builder_add (&opts, "{sv}", "offset", g_variant_new_uint64 (terms.offset));
   g_variant_builder_add (&opts, "{sv}", "exclusive", g_variant_new_boolean (terms.exclusive));
   call (get_person (self, person), devices[terms.device], "org.regiond1.Device", "OpenRegion",
@@ -511,6 +391,7 @@ do_open (World *self,
   keep (self, model_open (&self->model, &terms), person, g_unix_fd_list_get (answer.fds, 0, NULL));
 }
 
+/* One of a kind, or (REFERENCE_NONE) of any; NULL if there is none. */
 static Reference *
 take_reference (World        *self,
                 Bytes        *bytes,
@@ -522,7 +403,7 @@ take_reference (World        *self,
     {
       Reference *reference = &self->references[(start + i) % REFERENCES_MOST];
 
-      if (reference->kind == kind || (kind == REFERENCE_NONE && reference->kind != REFERENCE_NONE))
+      if (reference->kind != REFERENCE_NONE && (kind == REFERENCE_NONE || reference->kind == kind))
         return reference;
     }
 
@@ -548,17 +429,9 @@ do_map (World *self,
         Bytes *bytes)
 {
   Reference *reference = take_reference (self, bytes, REFERENCE_FD), *map = find_free (self);
-  int protection;
 
-  if (reference == NULL || map == NULL || reference->lease->proxied)
-    return;
-
-  protection = PROT_READ | (reference->lease->writes ? PROT_WRITE : 0);
-  *map = *reference;
-  map->kind = REFERENCE_MAP;
-  map->memory = mmap (NULL, sizes[map->lease->region], protection, MAP_SHARED, reference->fd, 0);
-  g_assert_true (map->memory != MAP_FAILED);
-  map->lease->references++;
+  if (reference != NULL && map != NULL && reference_map (map, reference))
+    map->lease->references++;
 }
 
 static void
@@ -566,18 +439,9 @@ do_pin (World *self,
         Bytes *bytes)
 {
   Reference *reference = take_reference (self, bytes, REFERENCE_FD), *pin = find_free (self);
-  off_t start = 0;
-  int ends[2];
 
-  if (reference == NULL || pin == NULL || reference->lease->proxied)
-    return;
-
-  g_assert_cmpint (pipe2 (ends, O_CLOEXEC), ==, 0);
-  g_assert_cmpint (splice (reference->fd, &start, ends[1], NULL, 4096, 0), ==, 4096);
-  *pin = *reference;
-  pin->kind = REFERENCE_PIN;
-  pin->fd = ends[0];
-  pin->end = ends[1];
+  if (reference != NULL && pin != NULL)
+    reference_pin (pin, reference);
 }
 
 static void
@@ -586,29 +450,9 @@ do_write (World *self,
 {
   Reference *reference = take_reference (self, bytes, REFERENCE_NONE);
   guint cell = bytes_take_below (bytes, MODEL_CELLS);
-  const ModelLease *lease = reference != NULL ? reference->lease : NULL;
-  gsize address;
-  gssize n = sizeof self->token;
 
-  if (lease == NULL || reference->kind == REFERENCE_PIN || !lease->writes)
-    return;
-  address = get_address (lease, cell);
-  if (address < lease->offset)
-    return;
-
-  self->token++;
-  if (reference->kind == REFERENCE_MAP)
-    memcpy (reference->memory + address, &self->token, sizeof self->token);
-  else
-    n = pwrite (reference->fd, &self->token, sizeof self->token, address - lease->offset);
-  if (lease->proxied && !lease->active)
-    expect_cut (lease, n);
-  else
-    {
-      if (n != sizeof self->token)
-        g_error ("A write through lease %s gives %zd (%s)", lease->path, n, g_strerror (errno));
-      lease->object->cells[cell] = self->token;
-    }
+  if (reference != NULL)
+    reference_write (reference, cell, ++self->token);
 }
 
 static void
@@ -647,8 +491,8 @@ end (World        *self,
   model_end (&self->model, lease);
   for (guint i = 0; i < REFERENCES_MOST && now; i++)
     {
-      if (self->references[i].kind == REFERENCE_FD && self->references[i].lease == lease && lease->proxied)
-        check_fd (&self->references[i]);
+      if (self->references[i].lease == lease && lease->proxied)
+        reference_check (&self->references[i]);
     }
 }
 
@@ -738,11 +582,8 @@ do_reset (World *self,
     {
       Reference *pin = &self->references[i];
 
-      if (pin->kind == REFERENCE_PIN && !pin->parted && pin->lease->device == device && !pin->lease->object->retired)
-        {
-          pin->parted = TRUE;
-          memcpy (pin->cells, pin->lease->object->cells, sizeof pin->cells);
-        }
+      if (pin->kind == REFERENCE_PIN && pin->lease->device == device && !pin->lease->object->retired)
+        reference_part (pin);
     }
   model_reset (&self->model, device);
 }

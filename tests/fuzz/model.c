@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const gsize model_region_sizes[MODEL_REGIONS] = { 4096, 8192 };
+
 void
 model_clear (Model *self)
 {

@@ -14,6 +14,9 @@
 #define MODEL_LEASES 64
 #define MODEL_OBJECTS 256
 
+/* In bytes. */
+extern const gsize model_region_sizes[MODEL_REGIONS];
+
 /* One memory object: what is written in the few places that are looked at. */
 typedef struct {
   gboolean retired;
