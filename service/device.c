@@ -240,14 +240,16 @@ on_emptied (gpointer owner)
     log_reset (self, NULL);
 }
 
+static void push_parking (RegiondDevice *self, gboolean leased);
+
 static void
 on_vacated (gpointer       owner,
             RegiondRegion *region)
 {
   RegiondDevice *self = owner;
 
-  /* The next opening makes it anew. */
-  regiond_backend_spend (self->backend, region);
+  if (regiond_backend_spend (self->backend, region))
+    push_parking (self, TRUE);
 }
 
 static void
@@ -261,10 +263,13 @@ on_unsettled (gpointer owner,
 
 static const RegiondTenancyEvents tenancy_events = { on_emptied, on_changed, on_unsettled, on_vacated };
 
-/* Parking: a turn like any other. */
+/* Parking: a turn like any other. While other regions stay leased, contents that
+ * persist are taken over in the same way: at once, before somebody who still
+ * has the old memory changes them. */
 
 typedef struct {
   RegiondDevice *device;
+  gboolean       leased;
   GError        *error;
 } Parking;
 
@@ -281,13 +286,14 @@ begin_parking (gpointer data)
 {
   Parking *parking = data;
 
-  if (parking->device->gone || regiond_tenancy_count_active (parking->device->tenancy) > 0)
+  if (parking->device->gone || (regiond_tenancy_count_active (parking->device->tenancy) > 0) != parking->leased)
     {
       parking_free (parking);
       return REGIOND_TURN_OVER;
     }
 
-  regiond_device_set_resetting (parking->device, TRUE);
+  if (!parking->leased)
+    regiond_device_set_resetting (parking->device, TRUE);
   return REGIOND_TURN_LONG;
 }
 
@@ -296,7 +302,10 @@ work_parking (gpointer data)
 {
   Parking *parking = data;
 
-  regiond_backend_park (parking->device->backend, &parking->error);
+  if (parking->leased)
+    regiond_backend_attach (parking->device->backend, NULL, &parking->error);
+  else
+    regiond_backend_park (parking->device->backend, &parking->error);
 }
 
 static void
@@ -304,6 +313,13 @@ done_parking (gpointer data)
 {
   Parking *parking = data;
   RegiondDevice *self = parking->device;
+
+  /* What cannot be taken over now, is at the next opening, or refused there. */
+  if (parking->leased)
+    {
+      parking_free (parking);
+      return;
+    }
 
   log_reset (self, parking->error);
 
@@ -315,14 +331,22 @@ done_parking (gpointer data)
   parking_free (parking);
 }
 
-void
-regiond_device_park (RegiondDevice *self)
+static void
+push_parking (RegiondDevice *self,
+              gboolean       leased)
 {
   static const RegiondTurn turn = { begin_parking, work_parking, done_parking };
   Parking *parking = g_new0 (Parking, 1);
 
   parking->device = g_object_ref (self);
+  parking->leased = leased;
   regiond_turns_push (self->turns, &turn, parking);
+}
+
+void
+regiond_device_park (RegiondDevice *self)
+{
+  push_parking (self, FALSE);
 }
 
 static GVariant *

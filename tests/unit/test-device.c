@@ -99,6 +99,53 @@ test_fresh_region (void)
   close (elsewhere);
 }
 
+/* How many objects of that name regiond has. */
+static guint
+count_objects (Fixture    *f,
+               const char *name)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%s/fd", g_subprocess_get_identifier (f->service));
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *fd;
+  guint n = 0;
+
+  while ((fd = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *link = g_build_filename (path, fd, NULL);
+      g_autofree char *target = g_file_read_link (link, NULL);
+
+      n += target != NULL && strstr (target, name) != NULL;
+    }
+  return n;
+}
+
+static void
+test_kept_region (void)
+{
+  g_autoptr (Fixture) f = fixture_new ();
+  g_autofree char *other = NULL, *lease = NULL, *again = NULL, *text = NULL;
+  const char *path = "/org/regiond1/devices/kept";
+  int elsewhere, fd, next;
+
+  fixture_write (f, "devices.d/kept.conf",
+                 "[Device]\nBackend=memory\nPersist=true\n[Region a]\nSize=4K\n[Region b]\nSize=4K\n");
+  fixture_serve (f);
+  other = client_must_open (f->person, path, "b", "rwm", NULL, &elsewhere);
+  lease = client_must_open (f->person, path, "a", "rwm", NULL, &fd);
+  fd_write_text (fd, "kept");
+  g_assert_nonnull (client_call (f->person, lease, "Lease", "Release", NULL, NULL));
+
+  /* The old one, which is still held, and its copy. */
+  wait_until (count_objects (f, "regiond:kept:a") == 2);
+  fd_write_text (fd, "from the past");
+  again = client_must_open (f->person, path, "a", "rwm", NULL, &next);
+  text = fd_read_text (next);
+  g_assert_cmpstr (text, ==, "kept");
+  close (next);
+  close (fd);
+  close (elsewhere);
+}
+
 static void
 test_closed_everywhere (void)
 {
@@ -333,6 +380,7 @@ add_tests (void)
   g_test_add_func ("/device/it-tells-what-it-is", test_properties);
   g_test_add_func ("/device/the-next-one-finds-nothing", test_fresh);
   g_test_add_func ("/device/a-regions-next-one-finds-nothing-though-another-is-leased", test_fresh_region);
+  g_test_add_func ("/device/what-persists-is-out-of-reach-of-the-former-holder", test_kept_region);
   g_test_add_func ("/device/an-fd-closed-everywhere-ends-its-lease", test_closed_everywhere);
   g_test_add_func ("/device/a-neighbours-death-is-not-noticed", test_neighbour);
   g_test_add_func ("/device/a-leak-retires-the-object-under-the-others", test_superseded);
