@@ -24,7 +24,7 @@ table_rows () {
 
 # The process's, and its session's where the scheduler groups by sessions.
 niceness () {
-  nice
+  printf %s "$(nice)"
   [ ! -r /proc/self/autogroup ] || awk '$3 != 0 { printf " (the session: %s)", $3 }' /proc/self/autogroup
 }
 
