@@ -23,8 +23,8 @@ static const struct {
   guint       most;
 } counts[] = {
   { "MaxLeases", G_STRUCT_OFFSET (RegiondSettings, max_leases), 4096, MOST_COUNTED },
-  { "MaxLeasesPerUser", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_user), 1024, MOST_COUNTED },
-  { "MaxLeasesPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_connection), 256, MOST_COUNTED },
+  { "MaxLeasesPerUser", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_user), 256, MOST_COUNTED },
+  { "MaxLeasesPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_connection), 128, MOST_COUNTED },
   { "MaxAuthorizationsPerUser", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_user), 1024, MOST_COUNTED },
   { "MaxAuthorizationsPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_connection), 64,
     REGIOND_GUARD_MOST_CALLS },

@@ -12,9 +12,11 @@
 #define CALLS 1000
 #define SAMPLES 60
 #define PACE_US 20000 /* nobody's calls come without a pause: who wants more than his share waits for it */
+#define USER_MOST 256 /* MaxLeasesPerUser, as shipped */
 #define CALM "calm"
 #define BURST_MS 150000
 #define END_MS 30000
+#define SETTLED_MS 90000 /* polkitd 122 can miss that a rule has ended (it signals without the lock), for 15 s */
 
 typedef struct
 {
@@ -230,6 +232,14 @@ measure_until (Person *bob,
   return times;
 }
 
+static gboolean
+has_leases (gpointer data)
+{
+  Count *count = data;
+
+  return world_count_leases (count->world) == count->n;
+}
+
 /* No more and no fewer than when last asked: polkit has got through with them. */
 static gboolean
 is_settled (gpointer data)
@@ -255,7 +265,7 @@ test_unread (gconstpointer data)
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (GPtrArray) floods = NULL;
   Times before, burst, queued, after;
-  Count leases = { world, 0 };
+  Count leases = { world, 0 }, all = { world, how->users * USER_MOST };
   gint64 start;
   guint fds, sent = 0;
 
@@ -270,26 +280,21 @@ test_unread (gconstpointer data)
   burst = measure_burst (world, bob, floods, &sent);
   g_test_message ("%u calls sent in %u ms", sent, milliseconds_since (start));
   queued = measure (bob);
-  wait_until (is_settled, &leases, END_MS, "polkit to be done with the flooders");
+  if (how->n < 100)
+    wait_until (has_leases, &all, SETTLED_MS, "the flooders to have all that they may");
+  else
+    wait_until (is_settled, &leases, SETTLED_MS, "polkit to be done with the flooders");
+  leases.n = world_count_leases (world);
   after = measure_until (bob, 2 * before.median);
   tell ("before", before);
   tell ("burst", burst);
   tell ("queued", queued);
   tell ("after", after);
   g_test_message ("%u leases", leases.n);
-  if (how->n < 100)
-    g_assert_cmpuint (leases.n, >=, 800);
+  g_assert_cmpuint (leases.n, <=, all.n);
   end_floods (world, floods, fds);
   g_assert_cmpint (queued.median, <=, 4 * before.median);
   g_assert_cmpint (after.median, <=, 2 * before.median);
-}
-
-static gboolean
-has_leases (gpointer data)
-{
-  Count *count = data;
-
-  return world_count_leases (count->world) == count->n;
 }
 
 static GPtrArray *

@@ -128,8 +128,8 @@ test_limits (void)
   g_autoptr (RegiondSettings) usual = load (NULL), settings = NULL, half = NULL;
 
   g_assert_cmpuint (usual->max_leases, ==, 4096);
-  g_assert_cmpuint (usual->max_leases_per_user, ==, 1024);
-  g_assert_cmpuint (usual->max_leases_per_connection, ==, 256);
+  g_assert_cmpuint (usual->max_leases_per_user, ==, 256);
+  g_assert_cmpuint (usual->max_leases_per_connection, ==, 128);
   g_assert_cmpuint (usual->max_authorizations_per_user, ==, 1024);
   g_assert_cmpuint (usual->max_authorizations_per_connection, ==, 64);
   g_assert_cmpuint (usual->max_memory_per_user, ==, usual->max_memory / 2);
