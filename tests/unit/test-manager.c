@@ -181,13 +181,14 @@ test_same_id_meanwhile (void)
   g_autoptr (Fixture) f = fixture_new_serving ();
   g_auto (Promise) one = { FALSE, NULL, NULL }, other = { FALSE, NULL, NULL };
   Promise *promises[] = { &one, &other };
+  GDBusConnection *people[] = { f->person, fixture_connect (f) };
 
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
   for (int i = 0; i < 2; i++)
     {
       g_autoptr (GVariant) regions = g_variant_ref_sink (g_variant_new_parsed ("[('a', uint64 4096)]"));
 
-      client_call_later (f->person, MANAGER_PATH, "Manager", "AddMemoryDevice",
+      client_call_later (people[i], MANAGER_PATH, "Manager", "AddMemoryDevice",
                          g_variant_new ("(s@a(st)@a{sv})", "mine", regions, options (NULL)), promises[i]);
     }
   fake_polkit_wait_asked (f->polkit, 2);
@@ -195,6 +196,7 @@ test_same_id_meanwhile (void)
   wait_until (one.done && other.done);
   g_assert_no_error (one.error);
   g_assert_error (other.error, REGIOND_ERROR, REGIOND_ERROR_BUSY);
+  client_leave (people[1]);
 }
 
 static void
