@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* Fewer proxied leases come into being meanwhile than there may be. */
-#define FLOW_MS 1000
+#define FLOW_MS 500
 
 typedef struct
 {

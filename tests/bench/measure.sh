@@ -286,9 +286,9 @@ measure_many () {
 }
 
 measure_all () {
-  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 access_rounds=1000 together_rounds=20 lent_rounds=200 flow_rounds=8 devices=1000 clients=100 leases=100
+  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 access_rounds=1000 together_rounds=20 lent_rounds=200 flow_rounds=16 devices=1000 clients=100 leases=100
   if [ -n "$quick" ]; then
-    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 access_rounds=100 together_rounds=3 lent_rounds=20 flow_rounds=1 clients=10
+    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 access_rounds=100 together_rounds=3 lent_rounds=20 flow_rounds=2 clients=10
   fi
 
   ulimit -n "$(ulimit -Hn)"
