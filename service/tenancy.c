@@ -33,15 +33,25 @@ struct _RegiondTenancy {
   guint                       interval; /* ms */
   gint64                      cost; /* of the last look, in µs */
   gint64                      look_until;
+  gint64                      unsettled_since; /* without a break; 0: it is settled */
+  guint                       serial;
 };
+
+/* Serial number -> those that there are. */
+static GHashTable *tenancies;
 
 RegiondTenancy *
 regiond_tenancy_new (const RegiondTenancyEvents *events,
                      GObject                    *owner,
                      gboolean                    tolerate)
 {
+  static guint last = 0;
   RegiondTenancy *self = g_new0 (RegiondTenancy, 1);
 
+  if (tenancies == NULL)
+    tenancies = g_hash_table_new (NULL, NULL);
+  self->serial = ++last;
+  g_hash_table_insert (tenancies, GUINT_TO_POINTER (self->serial), self);
   self->events = events;
   self->owner = owner;
   self->tolerate = tolerate;
@@ -54,6 +64,7 @@ regiond_tenancy_new (const RegiondTenancyEvents *events,
 void
 regiond_tenancy_free (RegiondTenancy *self)
 {
+  g_hash_table_remove (tenancies, GUINT_TO_POINTER (self->serial));
   g_clear_handle_id (&self->timer, g_source_remove);
   g_hash_table_unref (self->active);
   g_hash_table_unref (self->ended);
@@ -81,7 +92,7 @@ is_patient (RegiondLease *lease)
   return regiond_lease_get_patience (lease) > g_get_monotonic_time ();
 }
 
-/* Shared with others and not yet told whose: nobody is let in meanwhile. */
+/* A reference is shared with others and not yet told whose. */
 static gboolean
 is_unsettled (RegiondTenancy *self)
 {
@@ -98,6 +109,22 @@ is_unsettled (RegiondTenancy *self)
   return FALSE;
 }
 
+/* Nobody is let in meanwhile; but not for longer than one who dies is allowed,
+ * or one who gives up his leases one by one, and slowly, would keep the device
+ * shut. Who is let in then may lose what he gets with the others. */
+static gboolean
+must_wait (RegiondTenancy *self)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (!is_unsettled (self))
+    self->unsettled_since = 0;
+  else if (self->unsettled_since == 0)
+    self->unsettled_since = now;
+
+  return self->unsettled_since != 0 && now < self->unsettled_since + PATIENCE_US;
+}
+
 static void
 announce (RegiondTenancy *self)
 {
@@ -106,7 +133,7 @@ announce (RegiondTenancy *self)
       self->changed = FALSE;
       self->events->changed (self->owner);
     }
-  self->events->unsettled (self->owner, is_unsettled (self));
+  self->events->unsettled (self->owner, must_wait (self));
 }
 
 static void
@@ -394,13 +421,15 @@ look_soon (RegiondTenancy *self)
   set_timer (self);
 }
 
-/* The kernel says that somebody closed something: a sign, never a proof. */
+/* The kernel says that somebody closed something: a sign, never a proof. What
+ * leases held may outlive them and all, on some thread, for a moment. */
 static void
 on_stirred (gpointer data)
 {
-  RegiondTenancy *self = data;
+  RegiondTenancy *self = g_hash_table_lookup (tenancies, data);
 
-  look_soon (self);
+  if (self != NULL)
+    look_soon (self);
 }
 
 static const char *
@@ -490,7 +519,7 @@ regiond_tenancy_add (RegiondTenancy *self,
                      RegiondLease   *lease,
                      GError        **error)
 {
-  if (!regiond_hold_listen (regiond_lease_get_hold (lease), on_stirred, self, error))
+  if (!regiond_hold_listen (regiond_lease_get_hold (lease), on_stirred, GUINT_TO_POINTER (self->serial), error))
     return FALSE;
 
   self->changed = TRUE;

@@ -7,7 +7,8 @@
 
 /* What one lease's fd holds on to, in whatever process it has got to: the way
  * to prove that nothing of it is left, and to take it away. Each mechanism has
- * its own. Main thread only, and nothing here blocks. */
+ * its own. Main thread only, and nothing here blocks;
+ * but any thread may be the last to let go of one. */
 #define REGIOND_TYPE_HOLD (regiond_hold_get_type ())
 G_DECLARE_DERIVABLE_TYPE (RegiondHold, regiond_hold, REGIOND, HOLD, GObject)
 

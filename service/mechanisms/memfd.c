@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -28,7 +29,7 @@ struct _RegiondMemfd {
   int            retired;
   int            watch_id;
   GMutex         lock; /* guards bytes */
-  const guint8  *bytes; /* mapped, once somebody reads through regiond */
+  guint8        *bytes; /* mapped, once somebody reads or writes through regiond; for system calls alone */
 };
 
 static void regiond_memfd_source_init (RegiondSourceInterface *iface);
@@ -39,7 +40,7 @@ G_DEFINE_TYPE_WITH_CODE (RegiondMemfd, regiond_memfd, G_TYPE_OBJECT,
 typedef struct {
   int            fd;
   guint64        size;
-  const guint8  *bytes;
+  guint8        *bytes;
   RegiondBudget *budget;
 } Remains;
 
@@ -51,7 +52,7 @@ bury (gpointer data,
   g_autofree Remains *remains = data;
 
   if (remains->bytes != NULL)
-    munmap ((gpointer) remains->bytes, remains->size);
+    munmap (remains->bytes, remains->size);
   if (remains->fd >= 0)
     close (remains->fd);
   regiond_budget_give (remains->budget, remains->size);
@@ -292,7 +293,7 @@ is_retired (RegiondSource *source)
 }
 
 /* A mapping of regiond's own description, which F_SETLEASE does not mind. */
-static const guint8 *
+static guint8 *
 map (RegiondMemfd *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
@@ -300,7 +301,7 @@ map (RegiondMemfd *self)
 
   if (self->bytes == NULL)
     {
-      bytes = mmap (NULL, self->size, PROT_READ, MAP_SHARED, self->fd, 0);
+      bytes = mmap (NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
       self->bytes = bytes != MAP_FAILED ? bytes : NULL;
     }
   return self->bytes;
@@ -323,21 +324,28 @@ read_bytes (RegiondSource *source,
   return 0;
 }
 
-/* By a system call: where there is no memory, that is an error and no SIGBUS. */
+/* Not by write(2) on the file: whoever maps it may have it open as well, and
+ * can hold its inode's lock for as long as he likes (with a buffer whose page
+ * never comes). And not by hand: where there is no memory, this is an error and
+ * no SIGBUS. process_vm_writev(2) on oneself takes no lock of the file's. */
 static int
 write_bytes (RegiondSource *source,
              guint64        offset,
              gsize          width,
              const guint8  *bytes)
 {
-  RegiondMemfd *self = REGIOND_MEMFD (source);
+  guint8 *start = map (REGIOND_MEMFD (source));
+
+  if (start == NULL)
+    return ENOMEM;
 
   while (width > 0)
     {
-      gssize n = TEMP_FAILURE_RETRY (pwrite (self->fd, bytes, width, offset));
+      struct iovec from = { (gpointer) bytes, width }, to = { start + offset, width };
+      gssize n = TEMP_FAILURE_RETRY (process_vm_writev (getpid (), &from, 1, &to, 1, 0));
 
       if (n <= 0)
-        return n < 0 ? errno : EIO;
+        return n < 0 && errno != EFAULT ? errno : EIO;
       offset += n;
       bytes += n;
       width -= n;

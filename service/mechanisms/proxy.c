@@ -32,7 +32,6 @@ struct _RegiondProxy {
   RegiondHold          parent_instance;
   RegiondServer       *server;
   RegiondWatch        *watch;
-  struct fuse_session *session; /* has the connection's fd */
   guint64              number;  /* the server's */
   guint64              offset;
   guint64              length;
@@ -41,9 +40,12 @@ struct _RegiondProxy {
   RegiondTransfers    *transfers;
   RegiondTransfer      taken; /* out of the request that is being read; without a request: none */
 
-  GMutex          lock;   /* guards the next two */
-  gboolean        handed; /* opened for its holder */
-  guint           opens;
+  GMutex               lock;    /* guards what follows */
+  struct fuse_session *session; /* has the connection's fd; NULL once it has ended */
+  guint                users;   /* of the session, just now */
+  gboolean             ended;
+  gboolean             handed; /* opened for its holder */
+  guint                opens;
 
   RegiondHoldFunc func; /* main thread only */
   gpointer        data;
@@ -71,10 +73,62 @@ stir (gpointer data)
 }
 
 static void
+destroy_session (struct fuse_session *session)
+{
+  if (session == NULL)
+    return;
+
+  fuse_session_destroy (session);
+  g_atomic_int_add (&sessions, -1);
+}
+
+/* NULL once it has ended and been destroyed; otherwise it stays until it is let
+ * go. */
+static struct fuse_session *
+use_session (RegiondProxy *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (self->session != NULL)
+    self->users++;
+  return self->session;
+}
+
+/* There are few sessions in all: one that has ended is destroyed at once, not
+ * when the last copy of a dead file is closed. */
+static void
+let_go_session (RegiondProxy *self)
+{
+  struct fuse_session *spent = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (--self->users == 0 && self->ended)
+    spent = g_steal_pointer (&self->session);
+  g_mutex_unlock (&self->lock);
+
+  destroy_session (spent);
+}
+
+static void
+mark_ended (RegiondProxy *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  self->ended = TRUE;
+}
+
+static void
 end (RegiondProxy *self)
 {
-  fuse_session_exit (self->session);
-  regiond_server_cut (self->server, self->number, fuse_session_fd (self->session));
+  struct fuse_session *session = use_session (self);
+
+  if (session != NULL)
+    {
+      mark_ended (self);
+      fuse_session_exit (session);
+      regiond_server_cut (self->server, self->number, fuse_session_fd (session));
+      let_go_session (self);
+    }
   regiond_transfers_end (self->transfers);
 }
 
@@ -269,12 +323,13 @@ static const struct fuse_lowlevel_ops operations = {
 };
 
 static void
-serve (gpointer             client,
-       RegiondServerThread *thread)
+serve_request (RegiondProxy        *self,
+               struct fuse_session *session,
+               RegiondServerThread *thread)
 {
-  RegiondProxy *self = client;
-  int length = fuse_session_receive_buf (self->session, &thread->request);
+  int length = fuse_session_receive_buf (session, &thread->request);
   const struct fuse_in_header *header = thread->request.mem;
+  RegiondTransfer transfer;
 
   if (length == 0)
     end (self);
@@ -289,15 +344,28 @@ serve (gpointer             client,
       return;
     }
 
-  fuse_session_process_buf (self->session, &thread->request);
-  if (self->taken.request != NULL)
-    {
-      RegiondTransfer transfer = self->taken;
+  fuse_session_process_buf (session, &thread->request);
+  if (self->taken.request == NULL)
+    return;
 
-      self->taken.request = NULL;
-      transfer.unique = header->unique;
-      regiond_transfers_start (self->transfers, &transfer, thread);
-    }
+  transfer = self->taken;
+  self->taken.request = NULL;
+  transfer.unique = header->unique;
+  regiond_transfers_start (self->transfers, &transfer, thread);
+}
+
+static void
+serve (gpointer             client,
+       RegiondServerThread *thread)
+{
+  RegiondProxy *self = client;
+  struct fuse_session *session = use_session (self);
+
+  if (session == NULL)
+    return;
+
+  serve_request (self, session, thread);
+  let_go_session (self);
 }
 
 RegiondServer *
@@ -350,21 +418,11 @@ listen_to (RegiondHold    *hold,
 }
 
 static void
-destroy_session (RegiondProxy *self)
-{
-  if (self->session == NULL)
-    return;
-
-  fuse_session_destroy (self->session);
-  g_atomic_int_add (&sessions, -1);
-}
-
-static void
 regiond_proxy_finalize (GObject *object)
 {
   RegiondProxy *self = REGIOND_PROXY (object);
 
-  destroy_session (self);
+  destroy_session (self->session);
   regiond_transfers_unref (self->transfers);
   regiond_server_unref (self->server);
   regiond_watch_unref (self->watch);
@@ -403,6 +461,7 @@ make_session (RegiondProxy *self,
   char *arguments[] = { (char *) "regiond" };
   struct fuse_args args = FUSE_ARGS_INIT (G_N_ELEMENTS (arguments), arguments);
   g_autofree char *place = g_strdup_printf ("/dev/fd/%d", connection);
+  int mounted;
 
   if (g_atomic_int_add (&sessions, 1) < SESSIONS_MOST)
     self->session = fuse_session_new (&args, &operations, sizeof operations, self);
@@ -418,7 +477,8 @@ make_session (RegiondProxy *self,
 
   /* A connection that is there already, in place of a mount point; it can only
    * fail for one that is not open. */
-  g_assert (fuse_session_mount (self->session, place) == 0);
+  mounted = fuse_session_mount (self->session, place);
+  g_assert (mounted == 0);
   return TRUE;
 }
 
@@ -514,8 +574,7 @@ serve_file (RegiondProxy *self,
 {
   int fd;
 
-  self->number = regiond_server_add (self->server, fuse_session_fd (self->session), G_OBJECT (self), error);
-  if (self->number == 0)
+  if (!regiond_server_add (self->server, fuse_session_fd (self->session), G_OBJECT (self), &self->number, error))
     return -1;
 
   fd = open_file (self, mount, error);

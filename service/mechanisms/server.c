@@ -228,10 +228,11 @@ start_thread (RegiondServer *self,
   return TRUE;
 }
 
-guint64
+gboolean
 regiond_server_add (RegiondServer *self,
                     int            connection,
                     GObject       *client,
+                    guint64       *number,
                     GError       **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
@@ -241,16 +242,17 @@ regiond_server_add (RegiondServer *self,
   if (self->threads == 0 && !start_thread (self, &why))
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "Cannot start a thread: %s", why->message);
-      return 0;
+      return FALSE;
     }
   if (epoll_ctl (self->epoll, EPOLL_CTL_ADD, connection, &event) < 0)
     {
       regiond_error_set_errno (error, errno, "Cannot wait for requests");
-      return 0;
+      return FALSE;
     }
 
-  g_hash_table_insert (self->clients, g_memdup2 (&self->last, sizeof self->last), g_object_ref (client));
-  return self->last;
+  *number = self->last;
+  g_hash_table_insert (self->clients, g_memdup2 (number, sizeof *number), g_object_ref (client));
+  return TRUE;
 }
 
 gboolean

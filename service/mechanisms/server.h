@@ -40,8 +40,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondServer, regiond_server_unref)
 gboolean       regiond_server_is_available (RegiondServer *self, GError **error);
 
 /* Serves @connection for @client, an object that it keeps, until it is cut.
- * Returns a number for it, never 0, or 0 with LimitExceeded or Failed. */
-guint64        regiond_server_add (RegiondServer *self, int connection, GObject *client, GError **error);
+ * Sets @number, never to 0, before it serves it for the first time. FALSE with
+ * LimitExceeded or Failed. */
+gboolean       regiond_server_add (RegiondServer *self, int connection, GObject *client, guint64 *number,
+                                   GError **error);
 
 /* Stops serving a connection and closes it, for good: the kernel then answers
  * ENOTCONN on every file of it, and to each request that it still has. What is

@@ -19,9 +19,17 @@ typedef struct {
   gboolean        answered;
 } Waiting;
 
+/* Of one file; and in bytes to be written, of all files together. */
+#define WAITING_MOST 256
+#define COPIED_MOST (64 * 1024 * 1024)
+
+static gint copied;
+
 static void
 waiting_free (Waiting *self)
 {
+  if (self->copy != NULL)
+    g_atomic_int_add (&copied, -(gint) self->transfer.width);
   g_free (self->copy);
   g_free (self);
 }
@@ -140,7 +148,7 @@ next (RegiondTransfers *self,
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
   if (done != NULL)
-    g_assert (g_queue_pop_head (&self->queue) == done);
+    g_queue_remove (&self->queue, done); /* the first one */
   return g_queue_peek_head (&self->queue);
 }
 
@@ -167,18 +175,51 @@ perform_all (RegiondTransfers    *self,
     }
 }
 
-/* TRUE if it has to be made now; else whoever is at it comes to it. */
+/* FALSE when there is too much that waits already. */
 static gboolean
+keep_bytes (Waiting *self)
+{
+  RegiondTransfer *transfer = &self->transfer;
+
+  if (!transfer->is_write)
+    return TRUE;
+  if (g_atomic_int_add (&copied, transfer->width) > COPIED_MOST)
+    {
+      g_atomic_int_add (&copied, -(gint) transfer->width);
+      return FALSE;
+    }
+
+  transfer->bytes = self->copy = g_memdup2 (transfer->bytes, transfer->width);
+  return TRUE;
+}
+
+typedef enum {
+  TURN_NOW,   /* it has to be made now */
+  TURN_LATER, /* whoever is at it comes to it */
+  TURN_NEVER, /* too many wait */
+} Turn;
+
+static Turn
 enqueue (RegiondTransfers *self,
          Waiting          *waiting)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   gboolean first = g_queue_is_empty (&self->queue);
 
-  if (!first && waiting->transfer.is_write)
-    waiting->transfer.bytes = waiting->copy = g_memdup2 (waiting->transfer.bytes, waiting->transfer.width);
+  if (!first && (self->queue.length > WAITING_MOST || !keep_bytes (waiting)))
+    return TURN_NEVER;
+
   g_queue_push_tail (&self->queue, waiting);
-  return first;
+  return first ? TURN_NOW : TURN_LATER;
+}
+
+static void
+refuse (RegiondTransfers *self,
+        Waiting          *waiting)
+{
+  answer (&waiting->transfer, ENOMEM, NULL);
+  waiting_free (waiting);
+  finish (self);
 }
 
 static void
@@ -188,22 +229,23 @@ start_slow (RegiondTransfers      *self,
             RegiondServerThread   *thread)
 {
   Waiting *waiting = g_new0 (Waiting, 1);
+  Turn turn;
 
   waiting->transfer = *transfer;
-  if (!enqueue (self, waiting))
+  turn = enqueue (self, waiting);
+  if (turn == TURN_LATER)
     return;
 
-  if (regiond_server_hand_over (thread))
+  if (turn == TURN_NEVER)
+    refuse (self, waiting);
+  else if (regiond_server_hand_over (thread))
+    perform_all (self, source, thread);
+  else
     {
-      perform_all (self, source, thread);
-      return;
+      /* No thread to be had, and this one must not wait. */
+      next (self, waiting);
+      refuse (self, waiting);
     }
-
-  /* No thread to be had, and this one must not wait. */
-  next (self, waiting);
-  answer (transfer, ENOMEM, NULL);
-  waiting_free (waiting);
-  finish (self);
 }
 
 void

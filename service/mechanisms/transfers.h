@@ -32,7 +32,8 @@ typedef void (*RegiondTransfersFunc) (gpointer data);
 RegiondTransfers *regiond_transfers_new (RegiondSource *source, RegiondTransfersFunc over, gpointer data);
 void              regiond_transfers_unref (RegiondTransfers *self);
 
-/* Makes one, or sees to it that it is made. It may hand over the thread's lead. */
+/* Makes one, or sees to it that it is made. It may hand over the thread's lead.
+ * Where too much waits already, or no thread is to be had, the answer is ENOMEM. */
 void              regiond_transfers_start (RegiondTransfers *self, const RegiondTransfer *transfer,
                                            RegiondServerThread *thread);
 

@@ -187,6 +187,20 @@ test_a_device_says_what_it_is (void)
   g_assert_cmpstr (revocation, ==, "detached");
 }
 
+/* What is let go of is closed a moment later. */
+static guint
+count_least_fds (World *world)
+{
+  guint least = G_MAXUINT;
+
+  for (guint i = 0; i < 20; i++)
+    {
+      least = MIN (least, process_count_fds (world->regiond));
+      g_usleep (10 * 1000);
+    }
+  return least;
+}
+
 static void
 test_an_unused_device_holds_nothing (void)
 {
@@ -208,7 +222,7 @@ test_an_unused_device_holds_nothing (void)
       world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
       world_wait_no_leases (world, 2000);
       if (i == 0)
-        before = process_count_fds (world->regiond);
+        before = count_least_fds (world);
     }
   world_wait_fds (world, before);
   leases = world_get (world, SHM0, DEVICE_INTERFACE, "Leases");

@@ -390,8 +390,10 @@ test_many (void)
   RegiondProxyTerms terms = { .length = SIZE, .access = R };
   struct rlimit files = { 2 * MANY + 100, 2 * MANY + 100 };
   g_autoptr (GError) error = NULL;
+  RegiondHold *other;
   guint n = 0;
   char byte;
+  int fd;
 
   proxies_init (&p);
   terms.source = REGIOND_SOURCE (p.registers);
@@ -409,6 +411,12 @@ test_many (void)
   g_clear_error (&error);
   holds[0] = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &fds[0], &error);
   g_assert_no_error (error);
+
+  /* Who is cut makes room as well, though he keeps what is dead. */
+  for (guint i = 0; i < n; i++)
+    regiond_hold_cut (holds[i]);
+  other = proxies_open (&p, R, &fd);
+  proxies_finish (&other, fd);
   for (guint i = 0; i < n; i++)
     proxies_finish (&holds[i], fds[i]);
 }

@@ -79,7 +79,7 @@ add (RegiondServer *server)
   Echo *echo = g_object_new (TYPE_ECHO, NULL);
   g_autoptr (GError) error = NULL;
 
-  echo->number = regiond_server_add (server, echo->ends[0], G_OBJECT (echo), &error);
+  g_assert_true (regiond_server_add (server, echo->ends[0], G_OBJECT (echo), &echo->number, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (echo->number, !=, 0);
   return echo;
@@ -197,7 +197,7 @@ test_refused (void)
   g_autoptr (GError) error = NULL;
 
   /* No fd that can be waited for. */
-  g_assert_cmpuint (regiond_server_add (server, -1, G_OBJECT (echo), &error), ==, 0);
+  g_assert_false (regiond_server_add (server, -1, G_OBJECT (echo), &echo->number, &error));
   g_assert_nonnull (error);
   g_assert_cmpuint (G_OBJECT (echo)->ref_count, ==, 1);
   regiond_server_stop (server);

@@ -322,6 +322,39 @@ test_patience (void)
   g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, 0);
 }
 
+/* Somebody gives up one lease after the other, and closes each a little later. */
+static void
+test_dawdler (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  Tenant dawdler[20] = { { NULL } };
+  g_auto (Tenant) neighbour = { NULL };
+  gboolean open = FALSE;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (dawdler); i++)
+    must_move_in (house, &dawdler[i], ":9.1", 'a');
+  must_move_in (house, &neighbour, ":9.2", 'a');
+  for (gsize i = 0; i < G_N_ELEMENTS (dawdler); i++)
+    {
+      gint64 until = g_get_monotonic_time () + 50 * 1000;
+
+      regiond_tenancy_end (house->tenancy, dawdler[i].lease, REGIOND_END_RELEASED);
+      if (i > 0)
+        let_go (dawdler[i - 1].hold);
+      while (g_get_monotonic_time () < until)
+        fixture_turn ();
+      open = open || !house->waiting;
+    }
+
+  /* A second without a break: the others are let in before that. */
+  g_assert_true (open);
+  let_go (dawdler[G_N_ELEMENTS (dawdler) - 1].hold);
+  wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
+  g_assert_false (neighbour.hold->cut);
+  for (gsize i = 0; i < G_N_ELEMENTS (dawdler); i++)
+    tenant_clear (&dawdler[i]);
+}
+
 static void
 test_superseded (void)
 {
@@ -583,6 +616,7 @@ add_tests (void)
   shared = fixture_new_in_process ();
   g_test_add_func ("/tenancy/neighbour-notices-nothing", test_dies_cleanly);
   g_test_add_func ("/tenancy/a-dying-process-is-given-a-moment", test_patience);
+  g_test_add_func ("/tenancy/one-who-dawdles-keeps-nobody-out", test_dawdler);
   g_test_add_func ("/tenancy/a-leak-supersedes-whoever-shares-it", test_superseded);
   g_test_add_func ("/tenancy/a-revoked-live-holder-is-cut-at-once", test_revoked);
   g_test_add_func ("/tenancy/with-nobody-to-spare-nothing-is-waited-for", test_alone);
