@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guard.h"
 
+#include <gio/gunixfdlist.h>
+#include <unistd.h>
+
 #define PATH_MOST 1024
 #define BODY_MOST 65536
 
+/* What each call unanswered is. */
+typedef enum {
+  CALL_MUTE = 1 << 0, /* it wants no answer */
+  CALL_LISTING = 1 << 1,
+  CALL_VERIFY = 1 << 2,
+} Call;
+
 /* All of it is GDBus's own thread's. */
 typedef struct {
-  GHashTable *callers; /* bus name -> Caller, as long as it has calls unanswered */
+  GHashTable *callers;  /* bus name -> Caller, as long as it has calls unanswered */
+  guint       listings; /* unanswered, of all of them */
 } Guard;
 
 typedef struct {
-  guint       unanswered;
-  GHashTable *mute; /* a set: the serials of those that want no answer */
+  GHashTable *calls; /* the serials of those unanswered -> Call */
+  guint       listings;
+  guint       verifies;
 } Caller;
 
 static void
 caller_free (Caller *self)
 {
-  g_hash_table_unref (self->mute);
+  g_hash_table_unref (self->calls);
   g_free (self);
 }
 
@@ -38,9 +50,35 @@ get_caller (Guard      *self,
     return caller;
 
   caller = g_new0 (Caller, 1);
-  caller->mute = g_hash_table_new (NULL, NULL);
+  caller->calls = g_hash_table_new (NULL, NULL);
   g_hash_table_insert (self->callers, g_strdup (name), caller);
   return caller;
+}
+
+/* Whatever the interface: a call may leave it out. */
+static Call
+classify (GDBusMessage *message)
+{
+  const char *member = g_dbus_message_get_member (message);
+  Call call = g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED ? CALL_MUTE : 0;
+
+  if (g_strcmp0 (member, "GetManagedObjects") == 0)
+    call |= CALL_LISTING;
+  else if (g_strcmp0 (member, "Verify") == 0)
+    call |= CALL_VERIFY;
+  return call;
+}
+
+static void
+count (Guard        *self,
+       Caller       *caller,
+       GDBusMessage *message,
+       Call          call)
+{
+  g_hash_table_insert (caller->calls, GUINT_TO_POINTER (g_dbus_message_get_serial (message)), GUINT_TO_POINTER (call));
+  self->listings += (call & CALL_LISTING) != 0;
+  caller->listings += (call & CALL_LISTING) != 0;
+  caller->verifies += (call & CALL_VERIFY) != 0;
 }
 
 static gboolean
@@ -57,14 +95,13 @@ forget_idle (Guard      *self,
              Caller     *caller,
              const char *name)
 {
-  if (caller->unanswered == 0)
+  if (g_hash_table_size (caller->calls) == 0)
     g_hash_table_remove (self->callers, name);
 }
 
-/* Takes @message. The answer passes the guard like any other, and is counted off. */
+/* Takes @message, which has not been counted; nor is its answer. */
 static GDBusMessage *
 turn_away (GDBusConnection *connection,
-           Caller          *caller,
            GDBusMessage    *message,
            const char      *error,
            const char      *why)
@@ -74,27 +111,72 @@ turn_away (GDBusConnection *connection,
   if (g_dbus_message_get_flags (call) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED)
     return NULL;
 
-  caller->unanswered++;
   reply = g_dbus_message_new_method_error_literal (call, error, why);
   g_dbus_connection_send_message (connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
   return NULL;
 }
 
-/* One that wants no answer gets one all the same, which goes no farther than to
- * this guard: so it is known when the call is done. */
-static GDBusMessage *
-hear_answer (Caller       *caller,
-             GDBusMessage *message)
+/* FALSE: it is long, or there are too many; @error and @why say so. */
+static gboolean
+is_welcome (Guard        *self,
+            Caller       *caller,
+            GDBusMessage *message,
+            Call          call,
+            const char  **error,
+            const char  **why)
 {
-  GDBusMessageFlags flags = g_dbus_message_get_flags (message);
-  GDBusMessage *copy;
+  *error = "org.regiond1.Error.LimitExceeded";
+  if (g_hash_table_size (caller->calls) >= REGIOND_GUARD_MOST_CALLS)
+    *why = "There are " G_STRINGIFY (REGIOND_GUARD_MOST_CALLS) " unanswered calls of this connection already; wait for "
+           "some of them";
+  else if ((call & CALL_LISTING) && caller->listings > 0)
+    *why = "A GetManagedObjects of this connection is unanswered; wait for it, and try again";
+  else if ((call & CALL_LISTING) && self->listings >= REGIOND_GUARD_MOST_LISTINGS)
+    *why = "There are " G_STRINGIFY (REGIOND_GUARD_MOST_LISTINGS) " unanswered GetManagedObjects of others; try again "
+           "in a moment, or ask for single objects";
+  else if ((call & CALL_VERIFY) && caller->verifies >= REGIOND_GUARD_MOST_VERIFIES)
+    *why = "There are " G_STRINGIFY (REGIOND_GUARD_MOST_VERIFIES) " unanswered Verify of this connection already; wait "
+           "for some of them, and try again";
+  else if (is_long (message))
+    {
+      *error = "org.freedesktop.DBus.Error.LimitsExceeded";
+      *why = "The call is too long: a path has at most " G_STRINGIFY (PATH_MOST) " letters here, the arguments "
+             G_STRINGIFY (BODY_MOST) " bytes";
+    }
+  else
+    return TRUE;
 
-  if (!(flags & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) || (copy = g_dbus_message_copy (message, NULL)) == NULL)
-    return message;
+  return FALSE;
+}
 
-  g_dbus_message_set_flags (copy, flags & ~G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-  g_hash_table_add (caller->mute, GUINT_TO_POINTER (g_dbus_message_get_serial (message)));
-  g_object_unref (message);
+/* Descriptors that no method takes would be held for as long as the call waits.
+ * The message cannot be changed any more, but its list can. */
+static void
+drop_fds (GDBusMessage *message)
+{
+  GUnixFDList *list = g_dbus_message_get_unix_fd_list (message);
+  g_autofree int *fds = NULL;
+  int n = 0;
+
+  if (list == NULL || g_strcmp0 (g_dbus_message_get_member (message), "AttachLease") == 0)
+    return;
+
+  fds = g_unix_fd_list_steal_fds (list, &n);
+  for (int i = 0; i < n; i++)
+    close (fds[i]);
+}
+
+/* One that wants no answer gets one all the same, which goes no farther than to
+ * this guard: so it is known when the call is done. Takes @message; NULL for
+ * want of descriptors. */
+static GDBusMessage *
+hear_answer (GDBusMessage *message)
+{
+  g_autoptr (GDBusMessage) call = message;
+  GDBusMessage *copy = g_dbus_message_copy (call, NULL);
+
+  if (copy != NULL)
+    g_dbus_message_set_flags (copy, g_dbus_message_get_flags (call) & ~G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   return copy;
 }
 
@@ -105,20 +187,19 @@ on_call (Guard           *self,
 {
   g_autofree char *sender = g_strdup (g_dbus_message_get_sender (message));
   Caller *caller = get_caller (self, sender);
+  Call call = classify (message);
+  const char *error, *why;
 
-  if (caller->unanswered >= REGIOND_GUARD_MOST_CALLS)
-    message = turn_away (connection, caller, message, "org.regiond1.Error.LimitExceeded",
-                         "There are " G_STRINGIFY (REGIOND_GUARD_MOST_CALLS) " unanswered calls of this connection "
-                         "already; wait for some of them");
-  else if (is_long (message))
-    message = turn_away (connection, caller, message, "org.freedesktop.DBus.Error.LimitsExceeded",
-                         "The call is too long: a path has at most " G_STRINGIFY (PATH_MOST) " letters here, the "
-                         "arguments " G_STRINGIFY (BODY_MOST) " bytes");
-  else
+  drop_fds (message);
+  if (g_hash_table_contains (caller->calls, GUINT_TO_POINTER (g_dbus_message_get_serial (message))))
     {
-      caller->unanswered++;
-      message = hear_answer (caller, message);
+      /* No library does that. Its answer could not be told from the other one's. */
+      g_clear_object (&message);
     }
+  else if (!is_welcome (self, caller, message, call, &error, &why))
+    message = turn_away (connection, message, error, why);
+  else if (!(call & CALL_MUTE) || (message = hear_answer (message)) != NULL)
+    count (self, caller, message, call);
 
   forget_idle (self, caller, sender);
   return message;
@@ -130,15 +211,20 @@ on_answer (Guard        *self,
 {
   const char *name = g_dbus_message_get_destination (message);
   Caller *caller = g_hash_table_lookup (self->callers, name);
-  gboolean unwanted;
+  gpointer value;
+  Call call;
 
-  if (caller == NULL)
+  if (caller == NULL ||
+      !g_hash_table_steal_extended (caller->calls, GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message)), NULL,
+                                    &value))
     return message;
 
-  unwanted = g_hash_table_remove (caller->mute, GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message)));
-  caller->unanswered--;
+  call = GPOINTER_TO_UINT (value);
+  self->listings -= (call & CALL_LISTING) != 0;
+  caller->listings -= (call & CALL_LISTING) != 0;
+  caller->verifies -= (call & CALL_VERIFY) != 0;
   forget_idle (self, caller, name);
-  if (!unwanted)
+  if (!(call & CALL_MUTE))
     return message;
 
   g_object_unref (message);
@@ -167,7 +253,7 @@ on_message (GDBusConnection *connection,
 void
 regiond_guard_calls (GDBusConnection *connection)
 {
-  Guard *self = g_new (Guard, 1);
+  Guard *self = g_new0 (Guard, 1);
 
   self->callers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) caller_free);
   g_dbus_connection_add_filter (connection, on_message, self, (GDestroyNotify) guard_free);

@@ -3,14 +3,19 @@
 
 #include "guard.h"
 
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
+#include <glib-unix.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A guarded connection in this process, whose one object counts what reaches it. */
 #define OBJECT "/org/regiond1/counter"
 #define INTERFACE "org.regiond1.test.Counter"
 
 static const char interface_xml[] =
-    "<node><interface name='" INTERFACE "'><method name='Count'><arg type='s' direction='in'/></method></interface></node>";
+    "<node><interface name='" INTERFACE "'><method name='Count'><arg type='s' direction='in'/></method>"
+    "<method name='GetManagedObjects'/><method name='Verify'/></interface></node>";
 
 typedef struct {
   Fixture         *fixture;
@@ -18,6 +23,7 @@ typedef struct {
   GDBusConnection *client;
   guint            object;
   guint            counted;
+  int              fds; /* that have come with calls */
   GQueue          *kept;   /* invocations that are answered later; NULL: at once */
   int              answers; /* that have come to the client, on GDBus's thread */
   int              errors; /* that have come to the client, on GDBus's thread */
@@ -35,7 +41,10 @@ on_call (GDBusConnection       *connection,
 {
   Guarded *self = data;
 
+  GUnixFDList *list = g_dbus_message_get_unix_fd_list (g_dbus_method_invocation_get_message (invocation));
+
   self->counted++;
+  self->fds += list != NULL ? g_unix_fd_list_get_length (list) : 0;
   if (self->kept != NULL)
     g_queue_push_tail (self->kept, invocation);
   else
@@ -282,6 +291,156 @@ test_mute_flood (void)
   flood (TRUE);
 }
 
+/* Answered, and what it was answered with. */
+static GError *
+ask (Guarded         *self,
+     GDBusConnection *client,
+     const char      *method)
+{
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (
+      g_dbus_connection_get_unique_name (self->service), OBJECT, INTERFACE, method);
+  Answer answer = { FALSE, NULL };
+  GError *error = NULL;
+
+  g_dbus_connection_send_message_with_reply (client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, G_MAXINT, NULL, NULL,
+                                             on_answer, &answer);
+  wait_until (answer.done);
+  g_dbus_message_to_gerror (answer.reply, &error);
+  g_object_unref (answer.reply);
+  return error;
+}
+
+/* One that is kept, and whose answer goes to nobody. */
+static void
+ask_kept (Guarded         *self,
+          GDBusConnection *client,
+          const char      *method,
+          guint            serial)
+{
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (
+      g_dbus_connection_get_unique_name (self->service), OBJECT, INTERFACE, method);
+
+  g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+  if (serial != 0)
+    g_dbus_message_set_serial (message, serial);
+  g_assert_true (g_dbus_connection_send_message (client, message,
+                                                 serial != 0 ? G_DBUS_SEND_MESSAGE_FLAGS_PRESERVE_SERIAL
+                                                             : G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+}
+
+static void
+test_listings (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GQueue) kept = g_queue_new ();
+  g_autoptr (GError) second = NULL, fifth = NULL, verify = NULL, none = NULL;
+  GDBusConnection *clients[REGIOND_GUARD_MOST_LISTINGS];
+
+  guarded_init (&guarded);
+  guarded.kept = kept;
+  for (guint i = 0; i < REGIOND_GUARD_MOST_LISTINGS; i++)
+    {
+      clients[i] = fixture_connect (guarded.fixture);
+      ask_kept (&guarded, clients[i], "GetManagedObjects", 0);
+      wait_until (guarded.counted == i + 1);
+      if (i > 0)
+        continue;
+      second = ask (&guarded, clients[0], "GetManagedObjects");
+      assert_error_says (second, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "this connection", "try again");
+    }
+  fifth = ask (&guarded, guarded.client, "GetManagedObjects");
+  assert_error_says (fifth, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "4", "try again");
+  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_LISTINGS);
+
+  /* Other calls go on, and so does this one when one of those is answered. */
+  answer_kept (&guarded, 1);
+  guarded.kept = NULL;
+  verify = ask (&guarded, guarded.client, "Verify");
+  g_assert_no_error (verify);
+  none = ask (&guarded, guarded.client, "GetManagedObjects");
+  g_assert_no_error (none);
+  guarded.kept = kept;
+  answer_kept (&guarded, G_MAXUINT);
+  for (guint i = 0; i < REGIOND_GUARD_MOST_LISTINGS; i++)
+    client_leave (clients[i]);
+}
+
+static void
+test_verifies (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GQueue) kept = g_queue_new ();
+  g_autoptr (GError) ninth = NULL, again = NULL, none = NULL;
+
+  guarded_init (&guarded);
+  guarded.kept = kept;
+  for (guint i = 0; i < REGIOND_GUARD_MOST_VERIFIES; i++)
+    ask_kept (&guarded, guarded.client, "Verify", 0);
+  wait_until (guarded.counted == REGIOND_GUARD_MOST_VERIFIES);
+  ninth = ask (&guarded, guarded.client, "Verify");
+  assert_error_says (ninth, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "8", "try again");
+  again = ask (&guarded, guarded.client, "Verify");
+  g_assert_error (again, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_VERIFIES);
+  answer_kept (&guarded, 1);
+  guarded.kept = NULL;
+  none = ask (&guarded, guarded.client, "Verify");
+  g_assert_no_error (none);
+  guarded.kept = kept;
+  answer_kept (&guarded, G_MAXUINT);
+}
+
+static void
+test_same_serial (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GQueue) kept = g_queue_new ();
+  g_autoptr (GError) error = NULL;
+
+  guarded_init (&guarded);
+  guarded.kept = kept;
+  for (guint i = 0; i < 20; i++)
+    ask_kept (&guarded, guarded.client, "Verify", 1000000);
+  for (guint i = 1; i < REGIOND_GUARD_MOST_VERIFIES; i++)
+    ask_kept (&guarded, guarded.client, "Verify", 0);
+  error = ask (&guarded, guarded.client, "Verify");
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
+  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_VERIFIES);
+  answer_kept (&guarded, G_MAXUINT);
+}
+
+static void
+test_fds (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  g_autoptr (GDBusMessage) message = NULL;
+  g_autoptr (GQueue) kept = g_queue_new ();
+  g_autoptr (GError) error = NULL;
+  int ends[2];
+  char byte;
+
+  guarded_init (&guarded);
+  guarded.kept = kept;
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
+  g_assert_cmpint (g_unix_fd_list_append (list, ends[1], &error), ==, 0);
+  g_assert_no_error (error);
+  close (ends[1]);
+  message = make_call (&guarded, OBJECT, 1);
+  g_dbus_message_set_unix_fd_list (message, list);
+  g_assert_true (g_dbus_connection_send_message (guarded.client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+  wait_until (guarded.counted == 1);
+  g_assert_cmpint (guarded.fds, ==, 0);
+
+  /* The call still waits, and nobody has the other end any more. */
+  g_clear_object (&message);
+  g_clear_object (&list);
+  g_assert_true (g_unix_set_fd_nonblocking (ends[0], TRUE, NULL));
+  wait_until (read (ends[0], &byte, 1) == 0);
+  close (ends[0]);
+  answer_kept (&guarded, G_MAXUINT);
+}
+
 static void
 test_served (void)
 {
@@ -305,6 +464,10 @@ add_tests (void)
   g_test_add_func ("/guard/who-wants-no-answer-gets-none", test_no_reply);
   g_test_add_func ("/guard/one-more-call-than-may-be-unanswered-reaches-nobody", test_flood);
   g_test_add_func ("/guard/calls-that-want-no-answer-count-as-well", test_mute_flood);
+  g_test_add_func ("/guard/lists-of-everything-leave-room-for-others", test_listings);
+  g_test_add_func ("/guard/a-connection-has-few-verifications", test_verifies);
+  g_test_add_func ("/guard/a-serial-taken-twice-outwits-nobody", test_same_serial);
+  g_test_add_func ("/guard/descriptors-that-nobody-takes-are-closed", test_fds);
   g_test_add_func ("/guard/the-service-is-guarded", test_served);
 }
 
