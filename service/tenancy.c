@@ -31,7 +31,8 @@ struct _RegiondTenancy {
   gboolean                    changed; /* since it was last announced */
   guint                       timer;
   guint                       interval; /* ms */
-  gint64                      cost; /* of the last look, in µs */
+  gint64                      cost;   /* of the last look, in µs */
+  gint64                      looked; /* when that ended */
   gint64                      look_until;
   gint64                      unsettled_since; /* without a break; 0: it is settled */
   guint                       serial;
@@ -369,8 +370,15 @@ regiond_tenancy_look (RegiondTenancy *self)
 
   look_at_ended (self);
   look_at_active (self);
-  self->cost = g_get_monotonic_time () - start;
+  self->looked = g_get_monotonic_time ();
+  self->cost = self->looked - start;
   announce (self);
+}
+
+gint64
+regiond_tenancy_get_rest (RegiondTenancy *self)
+{
+  return MAX (0, self->looked + self->cost * REST_FACTOR - g_get_monotonic_time ());
 }
 
 static gboolean

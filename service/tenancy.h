@@ -42,6 +42,10 @@ void            regiond_tenancy_abandon (RegiondTenancy *self);
 /* Looks now which references are gone. */
 void            regiond_tenancy_look (RegiondTenancy *self);
 
+/* How long (µs) whoever is merely asked must let be before it looks: it has just
+ * looked, and looking must not take more than a tenth of the time. */
+gint64          regiond_tenancy_get_rest (RegiondTenancy *self);
+
 /* Whether anybody but the bus name has an active lease. */
 gboolean        regiond_tenancy_has_others (RegiondTenancy *self, const char *name);
 

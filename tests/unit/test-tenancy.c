@@ -63,6 +63,7 @@ struct _FakeHold {
   gboolean        cut;
   guint           looks;     /* at whether it is gone */
   gint64          last_look;
+  guint           slowness; /* µs that each look takes */
   RegiondHoldFunc func;
   gpointer        data;
 };
@@ -75,6 +76,7 @@ is_gone (RegiondHold *hold)
   FakeHold *self = FAKE_HOLD (hold);
 
   self->looks++;
+  g_usleep (self->slowness);
   self->last_look = g_get_monotonic_time ();
   return self->gone;
 }
@@ -247,13 +249,12 @@ tenant_clear (Tenant *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Tenant, tenant_clear)
 
-static gboolean
-move_in (House      *house,
-         Tenant     *self,
-         const char *name,
-         char        object,
-         gboolean    exclusive,
-         GError    **error)
+static void
+make_tenant (House      *house,
+             Tenant     *self,
+             const char *name,
+             char        object,
+             gboolean    exclusive)
 {
   RegiondLeaseTerms terms = { .exclusive = exclusive, .window = { .access = REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP },
                               .mechanism = REGIOND_MECHANISM_MEMFD, .label = "" };
@@ -266,6 +267,17 @@ move_in (House      *house,
   terms.client = self->client;
   terms.hold = REGIOND_HOLD (self->hold);
   self->lease = regiond_lease_new (&terms, house->daemon->next_lease++);
+}
+
+static gboolean
+move_in (House      *house,
+         Tenant     *self,
+         const char *name,
+         char        object,
+         gboolean    exclusive,
+         GError    **error)
+{
+  make_tenant (house, self, name, object, exclusive);
   return regiond_tenancy_add (house->tenancy, self->lease, error);
 }
 
@@ -603,6 +615,70 @@ test_order (void)
     }
 }
 
+typedef struct {
+  guint done, released;
+} Verdicts;
+
+static void
+on_verified (GObject      *source,
+             GAsyncResult *result,
+             gpointer      data)
+{
+  Verdicts *self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  gboolean released;
+
+  g_assert_no_error (error);
+  g_variant_get (reply, "(b@a{sv})", &released, NULL);
+  self->done++;
+  self->released += released;
+}
+
+static void
+verify (House           *house,
+        GDBusConnection *client,
+        Verdicts        *verdicts)
+{
+  g_dbus_connection_call (client, g_dbus_connection_get_unique_name (house->bus), SHM0, "org.regiond1.Device", "Verify",
+                          g_variant_new ("(@a{sv})", options (NULL)), NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL,
+                          on_verified, verdicts);
+}
+
+/* Looking is slow. Those who ask share a look, and are told the truth all the same. */
+static void
+test_verify (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  RegiondDevice *device = regiond_daemon_find_device (house->daemon, "shm0", NULL);
+  RegiondTenancy *tenancy = regiond_device_get_tenancy (device);
+  GDBusConnection *client = fixture_connect (shared);
+  Verdicts verdicts = { 0, 0 };
+  g_auto (Tenant) tenant = { NULL };
+  guint looks;
+
+  make_tenant (house, &tenant, ":9.1", 'a', FALSE);
+  g_assert_true (regiond_tenancy_add (tenancy, tenant.lease, NULL));
+  regiond_tenancy_end (tenancy, tenant.lease, REGIOND_END_RELEASED);
+  tenant.hold->slowness = 20000;
+  looks = tenant.hold->looks;
+  for (guint i = 0; i < 8; i++)
+    verify (house, client, &verdicts);
+  wait_until (verdicts.done == 8);
+  g_assert_cmpuint (verdicts.released, ==, 0);
+  g_assert_cmpuint (tenant.hold->looks - looks, >=, 1);
+  g_assert_cmpuint (tenant.hold->looks - looks, <=, 5);
+
+  /* It goes just after a look, and nothing says so. */
+  regiond_tenancy_look (tenancy);
+  tenant.hold->gone = TRUE;
+  g_assert_cmpint (regiond_tenancy_get_rest (tenancy), >, 20000);
+  verify (house, client, &verdicts);
+  wait_until (verdicts.done == 9);
+  g_assert_cmpuint (verdicts.released, ==, 1);
+  client_leave (client);
+}
+
 /* The last: with it goes the bus. */
 static void
 test_end (void)
@@ -628,6 +704,7 @@ add_tests (void)
   g_test_add_func ("/tenancy/leases-are-listed-as-they-were-opened", test_order);
   g_test_add_func ("/tenancy/what-ends-all-is-nobodys-fault", test_end_all);
   g_test_add_func ("/tenancy/without-a-sign-it-is-looked-at-again", test_slow_look);
+  g_test_add_func ("/tenancy/who-verifies-shares-a-look-and-is-told-the-truth", test_verify);
   g_test_add_func ("/tenancy/the-bus-may-go", test_end);
 }
 

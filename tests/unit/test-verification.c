@@ -128,6 +128,70 @@ test_removed (void)
 }
 
 static void
+test_crowd (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  Promise promises[64] = { { FALSE, NULL, NULL } };
+  GDBusConnection *clients[G_N_ELEMENTS (promises) / 8];
+  g_autofree char *lease = NULL;
+  g_autoptr (GError) error = NULL;
+  int fd;
+
+  lease = leak (f, &fd);
+  for (gsize i = 0; i < G_N_ELEMENTS (promises); i++)
+    {
+      if (i % 8 == 0)
+        clients[i / 8] = fixture_connect (f);
+      client_call_later (clients[i / 8], SHM0, "Device", "Verify", make_arguments ("{'timeout': <uint32 3600000>}"),
+                         &promises[i]);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (clients); i++)
+    g_assert_true (client_sees_state (clients[i], lease, "Lease", "lingering"));
+
+  /* One more may not wait, but may ask. */
+  g_assert_null (client_call (f->person, SHM0, "Device", "Verify", make_arguments ("{'timeout': <uint32 3600000>}"),
+                              &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "64", "shm0", "try again");
+  expect_now (f, NULL, FALSE, 1, lease);
+
+  /* All the others hear of it, and nobody is counted any more. */
+  close (fd);
+  for (gsize i = 0; i < G_N_ELEMENTS (promises); i++)
+    {
+      wait_until (promises[i].done);
+      expect (promises[i].reply, TRUE, 0, NULL);
+      promise_clear (&promises[i]);
+    }
+  expect_now (f, "{'timeout': <uint32 3600000>}", TRUE, 0, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (clients); i++)
+    client_leave (clients[i]);
+}
+
+/* One alarm for all: whoever has less patience than those before is not forgotten. */
+static void
+test_patience (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  const char *const times[] = { "{'timeout': <uint32 3600000>}", "{'timeout': <uint32 90>}", "{'timeout': <uint32 30>}" };
+  Promise promises[G_N_ELEMENTS (times)] = { { FALSE, NULL, NULL } };
+  g_autofree char *lease = NULL;
+  int fd;
+
+  lease = leak (f, &fd);
+  for (gsize i = 0; i < G_N_ELEMENTS (times); i++)
+    client_call_later (f->person, SHM0, "Device", "Verify", make_arguments (times[i]), &promises[i]);
+  wait_until (promises[1].done && promises[2].done);
+  expect (promises[1].reply, FALSE, 1, lease);
+  expect (promises[2].reply, FALSE, 1, lease);
+  g_assert_false (promises[0].done);
+  close (fd);
+  wait_until (promises[0].done);
+  expect (promises[0].reply, TRUE, 0, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (times); i++)
+    promise_clear (&promises[i]);
+}
+
+static void
 test_bad_option (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
@@ -146,6 +210,8 @@ add_tests (void)
   g_test_add_func ("/verification/a-leak-is-named", test_at_once);
   g_test_add_func ("/verification/who-waits-hears-of-the-end", test_wait);
   g_test_add_func ("/verification/a-removed-device-answers-too", test_removed);
+  g_test_add_func ("/verification/so-many-wait-and-one-more-may-ask", test_crowd);
+  g_test_add_func ("/verification/everybody-waits-as-long-as-he-wanted", test_patience);
   g_test_add_func ("/verification/bad-options-are-named", test_bad_option);
 }
 
