@@ -9,6 +9,7 @@
 #include "manager.h"
 #include "mechanisms/proxy.h"
 #include "text.h"
+#include "units.h"
 
 #include <time.h>
 
@@ -224,6 +225,20 @@ regiond_daemon_check_id (RegiondDaemon *self,
   return TRUE;
 }
 
+/* It fits into MaxMemory, and is of no use to anybody. */
+static void
+warn_if_too_large (RegiondDaemon *self,
+                   RegiondDevice *device)
+{
+  guint64 most = self->settings->max_memory_per_user;
+  g_autofree char *size = regiond_units_format_size (regiond_device_get_size (device));
+  g_autofree char *share = regiond_units_format_size (most);
+
+  if (regiond_device_get_size (device) > most)
+    g_warning ("Device %s has %s of memory, and nobody can open it, since one user may have %s; raise MaxMemoryPerUser "
+               "(half of MaxMemory, where it is not set)", regiond_device_get_id (device), size, share);
+}
+
 RegiondDevice *
 regiond_daemon_add_memory_device (RegiondDaemon               *self,
                                   const RegiondDeviceSettings *settings,
@@ -248,6 +263,7 @@ regiond_daemon_add_memory_device (RegiondDaemon               *self,
   device = regiond_device_new (self, &terms);
   g_hash_table_insert (self->devices, (gpointer) regiond_device_get_id (device), device);
   regiond_device_export (device);
+  warn_if_too_large (self, device);
   return device;
 }
 

@@ -73,6 +73,45 @@ test_left_out (void)
   g_assert_null (client_get (f->person, "/org/regiond1/devices/broken", "Device", "State"));
 }
 
+static guint
+count_in_log (const char *path,
+              const char *words)
+{
+  g_autofree char *log = NULL;
+  g_auto (GStrv) parts = NULL;
+
+  g_assert_true (g_file_get_contents (path, &log, NULL, NULL));
+  parts = g_strsplit (log, words, -1);
+  return g_strv_length (parts) - 1;
+}
+
+static void
+test_too_large (void)
+{
+  g_autoptr (Fixture) f = fixture_new ();
+  g_autofree char *path = g_build_filename (f->directory, "log", NULL);
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GError) error = NULL;
+
+  f->log = path;
+  fixture_write (f, "devices.d/large.conf", "[Device]\nBackend=memory\n[Region a]\nSize=5M\n");
+  fixture_serve (f);
+  g_assert_cmpuint (count_in_log (path, "Device large has 5M of memory, and nobody can open it, since one user may have "
+                                        "4M; raise MaxMemoryPerUser (half of MaxMemory,"), ==, 1);
+  g_assert_cmpuint (count_in_log (path, "nobody can open it"), ==, 1);
+
+  /* One that is added later is said at once, and one that anybody can open is not. */
+  fixture_stop (f);
+  fixture_write (f, "regiond.conf", "[Daemon]\nMaxMemory=8M\nMaxMemoryPerUser=1M\n");
+  fixture_write (f, "devices.d/large.conf", "[Device]\nBackend=memory\n[Region a]\nSize=1M\n");
+  fixture_serve (f);
+  reply = client_call (f->person, MANAGER_PATH, "Manager", "AddMemoryDevice",
+                       g_variant_new_parsed ("('later', @a(st) [('a', 2097152)], @a{sv} {})"), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (count_in_log (path, "Device later has 2M"), ==, 1);
+  g_assert_cmpuint (count_in_log (path, "Device large has 1M"), ==, 0);
+}
+
 static void
 test_many_clients (void)
 {
@@ -124,6 +163,7 @@ add_tests (void)
   g_test_add_func ("/daemon/a-shutdown-ends-every-lease", test_shutdown);
   g_test_add_func ("/daemon/a-shutdown-waits-for-no-polkit", test_shutdown_while_asking);
   g_test_add_func ("/daemon/what-cannot-be-served-is-left-out", test_left_out);
+  g_test_add_func ("/daemon/a-device-that-nobody-can-open-is-warned-of", test_too_large);
   g_test_add_func ("/daemon/many-clients-leave-nothing", test_many_clients);
   g_test_add_func ("/daemon/without-polkit-nobody-is-let-in", test_no_polkit);
 }
