@@ -396,6 +396,7 @@ test_same_serial (void)
   g_auto (Guarded) guarded = { NULL };
   g_autoptr (GQueue) kept = g_queue_new ();
   g_autoptr (GError) error = NULL;
+  guint same = 0;
 
   guarded_init (&guarded);
   guarded.kept = kept;
@@ -406,6 +407,9 @@ test_same_serial (void)
   error = ask (&guarded, guarded.client, "Verify");
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
   g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_VERIFIES);
+  for (GList *link = kept->head; link != NULL; link = link->next)
+    same += g_dbus_message_get_serial (g_dbus_method_invocation_get_message (link->data)) == 1000000;
+  g_assert_cmpuint (same, ==, 1);
   answer_kept (&guarded, G_MAXUINT);
 }
 
