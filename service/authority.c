@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "authority.h"
 
+#include "counts.h"
 #include "error.h"
 #include "queue.h"
 
@@ -20,7 +21,7 @@ struct _RegiondAuthority {
   RegiondPatience  patience;
   RegiondQueue    *checks;      /* GTask */
   RegiondQueue    *prompts;     /* GTask */
-  GHashTable      *connections; /* bus name -> how many are under way */
+  RegiondCounts   *connections; /* bus name -> how many are under way */
   GSequence       *deadlines;   /* GTask, the next one first: a source each would cost everybody's calls time */
   guint            alarm;       /* rings at the next one, or before */
   gint64           alarm_at;
@@ -107,24 +108,6 @@ check_free (Check *self)
   g_free (self);
 }
 
-static guint
-count_connection (RegiondAuthority *self,
-                  const char       *name)
-{
-  return GPOINTER_TO_UINT (g_hash_table_lookup (self->connections, name));
-}
-
-static void
-set_connection (RegiondAuthority *self,
-                const char       *name,
-                guint             count)
-{
-  if (count > 0)
-    g_hash_table_insert (self->connections, g_strdup (name), GUINT_TO_POINTER (count));
-  else
-    g_hash_table_remove (self->connections, name);
-}
-
 /* Before the answer: from now on nobody waits for it. */
 static void
 settle (Check *check)
@@ -135,7 +118,7 @@ settle (Check *check)
     g_cancellable_disconnect (check->gone, check->connected);
   check->connected = 0;
   if (check->counted)
-    set_connection (check->authority, name, count_connection (check->authority, name) - 1);
+    regiond_counts_change (check->authority->connections, name, -1);
   check->counted = FALSE;
   check->settled = TRUE;
 }
@@ -339,7 +322,7 @@ may_follow (RegiondAuthority *self)
   GTask *next = regiond_queue_peek (self->checks);
 
   return next == NULL || regiond_queue_count_served (self->checks) == 0 ||
-         count_connection (self, ((Check *) g_task_get_task_data (next))->question->subject) == 1;
+         regiond_counts_get (self->connections, ((Check *) g_task_get_task_data (next))->question->subject) == 1;
 }
 
 static void
@@ -510,7 +493,7 @@ regiond_authority_new (const RegiondPatience *patience)
   self->patience = *patience;
   self->checks = regiond_queue_new (PLACES, PLACES);
   self->prompts = regiond_queue_new (PROMPTS, PROMPTS_EACH);
-  self->connections = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->connections = regiond_counts_new ();
   self->deadlines = g_sequence_new (NULL);
   g_queue_init (&self->departed);
   get_polkit (self);
@@ -534,7 +517,7 @@ has_room (RegiondAuthority *self,
 {
   RegiondQuestion *question = ((Check *) g_task_get_task_data (task))->question;
 
-  if (count_connection (self, question->subject) >= self->patience.per_connection)
+  if (regiond_counts_get (self->connections, question->subject) >= self->patience.per_connection)
     refuse (task, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
             "%u calls of %s wait for polkit already (MaxAuthorizationsPerConnection); wait for some of them",
             self->patience.per_connection, question->subject);
@@ -573,7 +556,7 @@ regiond_authority_check (RegiondAuthority   *self,
     return;
 
   check->counted = TRUE;
-  set_connection (self, question->subject, count_connection (self, question->subject) + 1);
+  regiond_counts_change (self->connections, question->subject, 1);
   if (cancellable != NULL)
     {
       check->gone = g_object_ref (cancellable);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ledger.h"
 
+#include "counts.h"
 #include "error.h"
 #include "units.h"
 
@@ -23,7 +24,7 @@ struct _RegiondLedger {
   GMutex        lock;
   guint         leases;
   GHashTable   *accounts;    /* uid -> Account */
-  GHashTable   *connections; /* bus name -> how many leases */
+  RegiondCounts *connections; /* bus name -> how many leases */
 };
 
 struct _RegiondCharge {
@@ -50,7 +51,7 @@ regiond_ledger_new (const RegiondLimits *limits)
   self->limits = *limits;
   g_mutex_init (&self->lock);
   self->accounts = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) account_free);
-  self->connections = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->connections = regiond_counts_new ();
   return self;
 }
 
@@ -133,24 +134,6 @@ give (GHashTable   *items,
   g_hash_table_remove (items, key);
 }
 
-static guint
-count_connection (RegiondLedger *self,
-                  const char    *name)
-{
-  return GPOINTER_TO_UINT (g_hash_table_lookup (self->connections, name));
-}
-
-static void
-set_connection (RegiondLedger *self,
-                const char    *name,
-                guint          count)
-{
-  if (count > 0)
-    g_hash_table_insert (self->connections, g_strdup (name), GUINT_TO_POINTER (count));
-  else
-    g_hash_table_remove (self->connections, name);
-}
-
 /* What clients that misbehave get by the thousand is short: it stays on the bus
  * until they read it. */
 static gboolean
@@ -159,7 +142,7 @@ check_leases (RegiondLedger         *self,
               const RegiondPurchase *purchase,
               GError               **error)
 {
-  if (count_connection (self, purchase->connection) >= self->limits.leases_per_connection)
+  if (regiond_counts_get (self->connections, purchase->connection) >= self->limits.leases_per_connection)
     g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
                  "%s has %u leases, as many as a connection may (MaxLeasesPerConnection), or their fds are still "
                  "open somewhere; release and close some", purchase->connection, self->limits.leases_per_connection);
@@ -258,7 +241,7 @@ regiond_ledger_charge (RegiondLedger         *self,
 
   self->leases++;
   account->leases++;
-  set_connection (self, purchase->connection, count_connection (self, purchase->connection) + 1);
+  regiond_counts_change (self->connections, purchase->connection, 1);
   take (account->lent, &account->lent_bytes, purchase->device, purchase->memory);
 
   charge = g_new (RegiondCharge, 1);
@@ -308,7 +291,7 @@ regiond_charge_free (RegiondCharge *self)
   Account *account = get_account (ledger, self->uid);
 
   give_memory (self, account);
-  set_connection (ledger, self->connection, count_connection (ledger, self->connection) - 1);
+  regiond_counts_change (ledger->connections, self->connection, -1);
   ledger->leases--;
   account->leases--;
   settle (ledger, self->uid);

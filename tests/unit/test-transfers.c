@@ -33,6 +33,26 @@ test_cut_under_way (void)
   close (fd);
 }
 
+/* It has ended, and waits to be asked how. */
+static gboolean
+is_over (pid_t pid)
+{
+  siginfo_t info = { .si_pid = 0 };
+
+  return waitid (P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+static guint
+count_over (const pid_t *pids,
+            guint        n)
+{
+  guint over = 0;
+
+  for (guint i = 0; i < n; i++)
+    over += is_over (pids[i]);
+  return over;
+}
+
 static int
 write_once (int fd)
 {
@@ -228,6 +248,35 @@ test_waiting (void)
   g_assert_cmpint (p.registers->bytes[1], ==, 1);
 }
 
+#define CROWD 400
+
+/* One of a crowd is told, instead of what waits growing for ever. */
+static void
+test_crowd (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) hold = NULL;
+  g_autofree pid_t *pids = g_new0 (pid_t, CROWD);
+  guint n = 0;
+  int fd, status;
+
+  proxies_init (&p);
+  hold = proxies_open (&p, R, &fd);
+  registers_let (p.registers, FALSE);
+  while (n < CROWD)
+    pids[n++] = holder_start (read_once, fd);
+
+  wait_until (count_over (pids, CROWD) > 0);
+  g_assert_cmpuint (registers_count_begun (p.registers), ==, 1);
+  registers_let (p.registers, TRUE);
+  for (guint i = 0; i < CROWD; i++)
+    {
+      wait_until (holder_has_ended (pids[i], &status));
+      g_assert_true (WEXITSTATUS (status) == 0 || WEXITSTATUS (status) == ENOMEM);
+    }
+  proxies_finish (&hold, fd);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -240,5 +289,6 @@ main (int    argc,
   g_test_add_func ("/transfers/one-slow-region-stops-no-other", test_slow);
   g_test_add_func ("/transfers/idle-leases-cost-no-thread", test_idle);
   g_test_add_func ("/transfers/what-waits-at-the-cut-is-not-made", test_waiting);
+  g_test_add_func ("/transfers/a-crowd-does-not-wait-without-end", test_crowd);
   return g_test_run ();
 }
