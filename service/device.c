@@ -433,8 +433,8 @@ regiond_device_new (RegiondDaemon            *daemon,
   regiond_dbus_device_set_driver (device, "");
   regiond_dbus_device_set_iommu_group (device, -1);
   regiond_dbus_device_set_group_devices (device, nobody);
-  regiond_dbus_device_set_isolation (device, klass->isolation);
-  regiond_dbus_device_set_reset_methods (device, klass->reset_methods);
+  regiond_dbus_device_set_isolation (device, regiond_backend_get_isolation (terms->backend));
+  regiond_dbus_device_set_reset_methods (device, regiond_backend_get_reset_methods (terms->backend));
   regiond_dbus_device_set_regions (device, describe_regions (self));
   return self;
 }

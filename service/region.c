@@ -16,12 +16,26 @@ name_is_valid (const char *name)
 }
 
 RegiondRegion *
+regiond_region_new (const char *name,
+                    guint       index,
+                    guint64     size,
+                    const char *kind)
+{
+  RegiondRegion *self = g_new0 (RegiondRegion, 1);
+
+  self->name = g_strdup (name);
+  self->index = index;
+  self->size = size;
+  self->kind = g_strdup (kind);
+  return self;
+}
+
+RegiondRegion *
 regiond_region_new_memory (const char *name,
                            guint       index,
                            guint64     size,
                            GError    **error)
 {
-  RegiondRegion *self;
   guint64 page = sysconf (_SC_PAGESIZE);
 
   if (!name_is_valid (name))
@@ -41,12 +55,7 @@ regiond_region_new_memory (const char *name,
       return NULL;
     }
 
-  self = g_new (RegiondRegion, 1);
-  self->name = g_strdup (name);
-  self->index = index;
-  self->size = size;
-  self->kind = g_strdup ("memory");
-  return self;
+  return regiond_region_new (name, index, size, "memory");
 }
 
 void
@@ -103,16 +112,37 @@ regiond_region_check_set (GPtrArray *regions,
   return TRUE;
 }
 
-guint64
-regiond_region_total_size (GPtrArray *regions)
+static gboolean
+takes_memory (RegiondRegion *region)
+{
+  return g_str_equal (region->kind, "memory") || g_str_equal (region->kind, "rom");
+}
+
+static guint64
+add_up (GPtrArray *regions,
+        gboolean   memory_only)
 {
   guint64 total = 0;
 
   for (guint i = 0; i < regions->len; i++)
     {
-      if (!g_uint64_checked_add (&total, total, ((RegiondRegion *) g_ptr_array_index (regions, i))->size))
+      RegiondRegion *region = g_ptr_array_index (regions, i);
+
+      if ((!memory_only || takes_memory (region)) && !g_uint64_checked_add (&total, total, region->size))
         return G_MAXUINT64;
     }
 
   return total;
+}
+
+guint64
+regiond_region_total_size (GPtrArray *regions)
+{
+  return add_up (regions, FALSE);
+}
+
+guint64
+regiond_region_total_memory (GPtrArray *regions)
+{
+  return add_up (regions, TRUE);
 }

@@ -9,11 +9,16 @@ typedef struct {
   guint   index;
   guint64 size; /* bytes */
   char   *kind; /* "memory", … as in the Regions property */
+  gboolean prefetchable; /* of a PCI device: reading has no side effects, writes may be combined */
+  gboolean wide;         /* of a PCI device: its address has 64 bits */
 } RegiondRegion;
 
 /* A region of plain memory. @name matches [A-Za-z][A-Za-z0-9_.-]{0,31} and
  * @size is a multiple of the page size that is not 0, else InvalidArgs. */
 RegiondRegion *regiond_region_new_memory (const char *name, guint index, guint64 size, GError **error);
+
+/* Any other region, of which a backend knows that it is right. */
+RegiondRegion *regiond_region_new (const char *name, guint index, guint64 size, const char *kind);
 void           regiond_region_free (RegiondRegion *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRegion, regiond_region_free)
 
@@ -28,3 +33,7 @@ RegiondRegion *regiond_region_find (GPtrArray *regions, const char *name);
 
 /* The sum of the sizes, or G_MAXUINT64 where it does not fit. */
 guint64        regiond_region_total_size (GPtrArray *regions);
+
+/* So for what of them takes the machine's memory while it is lent: plain memory,
+ * and the snapshot of a ROM. */
+guint64        regiond_region_total_memory (GPtrArray *regions);

@@ -51,6 +51,10 @@ regiond_mechanism_to_string (RegiondMechanism mechanism)
       return "memfd";
     case REGIOND_MECHANISM_PROXY:
       return "proxy";
+    case REGIOND_MECHANISM_BAR:
+      return "bar";
+    case REGIOND_MECHANISM_SNAPSHOT:
+      return "snapshot";
     }
 
   g_assert_not_reached ();
@@ -114,7 +118,8 @@ regiond_end_to_string (RegiondEnd end)
   static const char *const names[] = {
     [REGIOND_END_RELEASED] = "released",     [REGIOND_END_DISCONNECTED] = "disconnected",
     [REGIOND_END_REVOKED] = "revoked",       [REGIOND_END_SUPERSEDED] = "superseded",
-    [REGIOND_END_REMOVED] = "removed",       [REGIOND_END_SHUTDOWN] = "shutdown",
+    [REGIOND_END_REMOVED] = "removed",       [REGIOND_END_UNPLUGGED] = "unplugged",
+    [REGIOND_END_SHUTDOWN] = "shutdown",
   };
 
   return names[end];

@@ -21,6 +21,8 @@ typedef enum {
   REGIOND_MECHANISM_NONE,
   REGIOND_MECHANISM_MEMFD,
   REGIOND_MECHANISM_PROXY,
+  REGIOND_MECHANISM_BAR,
+  REGIOND_MECHANISM_SNAPSHOT,
 } RegiondMechanism;
 
 const char *regiond_mechanism_to_string (RegiondMechanism mechanism);
@@ -62,6 +64,7 @@ typedef enum {
   REGIOND_END_REVOKED,
   REGIOND_END_SUPERSEDED,
   REGIOND_END_REMOVED,
+  REGIOND_END_UNPLUGGED,
   REGIOND_END_SHUTDOWN,
 } RegiondEnd;
 

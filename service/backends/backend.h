@@ -20,16 +20,23 @@ typedef struct {
   guint64        offset; /* in the region, in bytes */
   guint64        length;
   RegiondAccess  access;
+  gboolean       write_combining; /* of a mapping */
+  gboolean       exclusive;       /* nobody else has a lease on the device meanwhile */
   guint32        uid; /* who will hold it */
 } RegiondWindow;
 
 struct _RegiondBackendClass {
   GObjectClass parent_class;
 
-  const char        *name;          /* "memory" */
-  const char        *isolation;     /* as in the Isolation property */
-  const char *const *reset_methods; /* NULL-terminated, the preferred first */
+  const char *name;   /* "memory" */
+  gboolean    severs; /* nothing is handed out anew while an ended lease may still reach the device */
 
+  const char *(*get_isolation) (RegiondBackend *self);
+  const char *const *(*get_reset_methods) (RegiondBackend *self);
+  GPtrArray *(*get_regions) (RegiondBackend *self);
+  gboolean (*check) (RegiondBackend *self, GError **error);
+  gboolean (*is_isolated) (RegiondBackend *self);
+  guint (*count_remains) (RegiondBackend *self);
   RegiondMechanism (*find_mechanism) (RegiondBackend *self, RegiondRegion *region, RegiondAccess access,
                                       GError **error);
   RegiondRevocation (*get_revocation) (RegiondBackend *self, RegiondMechanism mechanism);
@@ -39,11 +46,45 @@ struct _RegiondBackendClass {
   gboolean (*attach) (RegiondBackend *self, GCancellable *cancellable, GError **error);
   RegiondHold *(*open_region) (RegiondBackend *self, const RegiondWindow *window, int *fd, GError **error);
   gboolean (*reset) (RegiondBackend *self, gboolean leased, GError **error);
+  gboolean (*settle) (RegiondBackend *self, GError **error);
   gboolean (*park) (RegiondBackend *self, GError **error);
 };
 
-/* The mechanism that serves @access to @region. NONE with NotSupported, whose
- * message is the reason and what could be had instead. */
+/* Signals, all on the main thread:
+ * "changed": what the functions below answer may have changed, regions included.
+ * "failed" (GError): isolation, a cut or a reset has failed, outside any call:
+ *   nothing may be handed out until a reset succeeds.
+ * "leaving" (guint): the kernel wants the device back, and waits until it is let
+ *   go of by being parked, but for so many milliseconds only. */
+void              regiond_backend_emit_changed (RegiondBackend *self);
+void              regiond_backend_emit_failed (RegiondBackend *self, const GError *failure);
+void              regiond_backend_emit_leaving (RegiondBackend *self, guint grace);
+
+/* As in the Isolation property: what keeps the device from memory that is not
+ * its own while it is lent. A static string. */
+const char       *regiond_backend_get_isolation (RegiondBackend *self);
+
+/* How it can be reset, the preferred first; NULL-terminated, and the backend's. */
+const char *const *regiond_backend_get_reset_methods (RegiondBackend *self);
+
+/* Its regions (RegiondRegion), a reference. A backend that comes to know more of
+ * its device makes a new array with the same regions and more, and is "changed". */
+GPtrArray        *regiond_backend_get_regions (RegiondBackend *self);
+
+/* Whether anything that can be seen at once is in the way of opening any
+ * region: NotIsolated, Busy, Gone. Does not block. */
+gboolean          regiond_backend_check (RegiondBackend *self, GError **error);
+
+/* Whether the device is attached, and isolated as it has to be: the core hands
+ * nothing out before (design rule 1). Any thread. */
+gboolean          regiond_backend_is_isolated (RegiondBackend *self);
+
+/* How many references there still are of what was lent before the service was
+ * started: they count like those of ended leases. */
+guint             regiond_backend_count_remains (RegiondBackend *self);
+
+/* The mechanism that serves @access to @region now. NONE with NotSupported,
+ * Lingering or Busy, whose message is the reason and what could be had instead. */
 RegiondMechanism  regiond_backend_find_mechanism (RegiondBackend *self, RegiondRegion *region, RegiondAccess access,
                                                   GError **error);
 
@@ -75,6 +116,10 @@ RegiondHold      *regiond_backend_open_region (RegiondBackend *self, const Regio
 /* Resets the device; if it is @leased, under its tenants. Blocks. */
 gboolean          regiond_backend_reset (RegiondBackend *self, gboolean leased, GError **error);
 
+/* No reference of any ended lease is left any more: what was held against them
+ * (a claim) is let go. There may be active leases. Blocks. */
+gboolean          regiond_backend_settle (RegiondBackend *self, GError **error);
+
 /* After the last lease: resets the device, and lets go of every resource that
- * need not be kept. Blocks. */
+ * need not be kept; nothing is done where that has been done already. Blocks. */
 gboolean          regiond_backend_park (RegiondBackend *self, GError **error);

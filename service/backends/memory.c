@@ -55,6 +55,48 @@ set_memfd (RegiondMemoryBackend *self,
   self->slots[index].memfd = memfd;
 }
 
+static const char *
+get_isolation (RegiondBackend *backend)
+{
+  return "not-applicable";
+}
+
+static const char *const *
+get_reset_methods (RegiondBackend *backend)
+{
+  static const char *const methods[] = { "fresh", NULL };
+
+  return methods;
+}
+
+static GPtrArray *
+get_regions (RegiondBackend *backend)
+{
+  return g_ptr_array_ref (REGIOND_MEMORY_BACKEND (backend)->regions);
+}
+
+/* Nobody else has anything to do with it. */
+static gboolean
+check (RegiondBackend *backend,
+       GError        **error)
+{
+  return TRUE;
+}
+
+/* It is no device that could reach anything. */
+static gboolean
+is_isolated (RegiondBackend *backend)
+{
+  return TRUE;
+}
+
+/* Memory of a former run is nothing to the objects of this one. */
+static guint
+count_remains (RegiondBackend *backend)
+{
+  return 0;
+}
+
 static RegiondMechanism
 find_mechanism (RegiondBackend *backend,
                 RegiondRegion  *region,
@@ -228,6 +270,15 @@ open_region (RegiondBackend      *backend,
   return regiond_proxy_open (self->server, self->watch, &terms, fd, error);
 }
 
+/* Nothing is held against what is left of ended leases: its memory is never lent
+ * again. */
+static gboolean
+settle (RegiondBackend *backend,
+        GError        **error)
+{
+  return TRUE;
+}
+
 static gboolean
 park (RegiondBackend *backend,
       GError        **error)
@@ -313,14 +364,17 @@ regiond_memory_backend_finalize (GObject *object)
 static void
 regiond_memory_backend_class_init (RegiondMemoryBackendClass *klass)
 {
-  static const char *const reset_methods[] = { "fresh", NULL };
   RegiondBackendClass *backend_class = REGIOND_BACKEND_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = regiond_memory_backend_dispose;
   G_OBJECT_CLASS (klass)->finalize = regiond_memory_backend_finalize;
   backend_class->name = "memory";
-  backend_class->isolation = "not-applicable";
-  backend_class->reset_methods = reset_methods;
+  backend_class->get_isolation = get_isolation;
+  backend_class->get_reset_methods = get_reset_methods;
+  backend_class->get_regions = get_regions;
+  backend_class->check = check;
+  backend_class->is_isolated = is_isolated;
+  backend_class->count_remains = count_remains;
   backend_class->find_mechanism = find_mechanism;
   backend_class->get_revocation = get_revocation;
   backend_class->list_proofs = list_proofs;
@@ -329,6 +383,7 @@ regiond_memory_backend_class_init (RegiondMemoryBackendClass *klass)
   backend_class->attach = attach;
   backend_class->open_region = open_region;
   backend_class->reset = reset;
+  backend_class->settle = settle;
   backend_class->park = park;
 }
 

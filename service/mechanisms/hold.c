@@ -43,6 +43,20 @@ regiond_hold_is_cut (RegiondHold *self)
   return REGIOND_HOLD_GET_CLASS (self)->is_cut (self);
 }
 
+gboolean
+regiond_hold_is_cutting (RegiondHold *self)
+{
+  RegiondHoldClass *klass = REGIOND_HOLD_GET_CLASS (self);
+
+  return klass->is_cutting != NULL && klass->is_cutting (self);
+}
+
+gboolean
+regiond_hold_is_dear (RegiondHold *self)
+{
+  return REGIOND_HOLD_GET_CLASS (self)->is_dear;
+}
+
 void
 regiond_hold_cut (RegiondHold *self)
 {

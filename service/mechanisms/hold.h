@@ -18,10 +18,12 @@ struct _RegiondHoldClass {
   GObjectClass parent_class;
 
   gboolean is_shared; /* a cut takes the source from everybody who has it */
+  gboolean is_dear;   /* a cut costs more than a quarter of a second's patience with one who dies */
 
   RegiondSource *(*ref_source) (RegiondHold *self); /* NULL when it has let go of it */
   gboolean (*is_gone) (RegiondHold *self);
   gboolean (*is_cut) (RegiondHold *self);
+  gboolean (*is_cutting) (RegiondHold *self); /* NULL: a cut is made at once */
   void     (*cut) (RegiondHold *self);
   gboolean (*listen) (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
 };
@@ -32,9 +34,18 @@ gboolean regiond_hold_is_gone (RegiondHold *self);
 /* Whether the access has been taken away already. */
 gboolean regiond_hold_is_cut (RegiondHold *self);
 
+/* Whether it is being taken away: a cut that has to wait for a device is made
+ * off the main thread, and who listens is told when it is over. Neither this nor
+ * is_cut then: it could not be made, and only the holder's close ends it. */
+gboolean regiond_hold_is_cutting (RegiondHold *self);
+
 /* Takes the access away, as far as the mechanism's revocation goes; from every
- * hold as well that shares its fate. Never fails half-way. */
+ * hold as well that shares its fate. A hold that it turns out to have hit
+ * without that is cut from then on, and whoever listens to it is told. */
 void     regiond_hold_cut (RegiondHold *self);
+
+/* Whether cutting is dear: see the class. */
+gboolean regiond_hold_is_dear (RegiondHold *self);
 
 /* Whether what it was made of is not lent any more: it came too late. */
 gboolean regiond_hold_is_stale (RegiondHold *self);

@@ -20,6 +20,43 @@ tell (RegiondBackend *backend,
   g_string_append_printf (((Scribe *) backend)->told, "%s ", what);
 }
 
+static const char *
+get_isolation (RegiondBackend *backend)
+{
+  tell (backend, "isolation?");
+  return "none";
+}
+
+static gboolean
+check (RegiondBackend *backend,
+       GError        **error)
+{
+  tell (backend, "check");
+  return FALSE;
+}
+
+static gboolean
+is_isolated (RegiondBackend *backend)
+{
+  tell (backend, "isolated?");
+  return FALSE;
+}
+
+static guint
+count_remains (RegiondBackend *backend)
+{
+  tell (backend, "remains?");
+  return 7;
+}
+
+static gboolean
+settle (RegiondBackend *backend,
+        GError        **error)
+{
+  tell (backend, "settle");
+  return TRUE;
+}
+
 static RegiondMechanism
 find_mechanism (RegiondBackend *backend,
                 RegiondRegion  *region,
@@ -109,7 +146,11 @@ scribe_class_init (ScribeClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = scribe_finalize;
   klass->name = "scribe";
-  klass->isolation = "none";
+  klass->get_isolation = get_isolation;
+  klass->check = check;
+  klass->is_isolated = is_isolated;
+  klass->count_remains = count_remains;
+  klass->settle = settle;
   klass->find_mechanism = find_mechanism;
   klass->get_revocation = get_revocation;
   klass->list_proofs = list_proofs;
@@ -158,6 +199,52 @@ test_told (void)
   g_assert_true (regiond_backend_park (backend, NULL));
   g_assert_cmpstr (((Scribe *) backend)->told->str, ==,
                    "quick? bar0 bar0 attach attach open reset-leased reset-parked spend park ");
+
+  g_string_truncate (((Scribe *) backend)->told, 0);
+  g_assert_cmpstr (regiond_backend_get_isolation (backend), ==, "none");
+  g_assert_false (regiond_backend_check (backend, NULL));
+  g_assert_false (regiond_backend_is_isolated (backend));
+  g_assert_cmpuint (regiond_backend_count_remains (backend), ==, 7);
+  g_assert_true (regiond_backend_settle (backend, NULL));
+  g_assert_cmpstr (((Scribe *) backend)->told->str, ==, "isolation? check isolated? remains? settle ");
+}
+
+static void
+on_changed (RegiondBackend *backend,
+            gpointer        data)
+{
+  tell (backend, "changed");
+}
+
+static void
+on_failed (RegiondBackend *backend,
+           const GError   *failure,
+           gpointer        data)
+{
+  tell (backend, failure->message);
+}
+
+static void
+on_leaving (RegiondBackend *backend,
+            guint           grace,
+            gpointer        data)
+{
+  tell (backend, grace == 1000 ? "leaving" : "?");
+}
+
+static void
+test_signals (void)
+{
+  g_autoptr (RegiondBackend) backend = g_object_new (scribe_get_type (), NULL);
+  g_autoptr (GError) failure = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, "broken");
+
+  g_signal_connect (backend, "changed", G_CALLBACK (on_changed), NULL);
+  g_signal_connect (backend, "failed", G_CALLBACK (on_failed), NULL);
+  g_signal_connect (backend, "leaving", G_CALLBACK (on_leaving), NULL);
+  regiond_backend_emit_changed (backend);
+  regiond_backend_emit_failed (backend, failure);
+  regiond_backend_emit_leaving (backend, 1000);
+  g_assert_cmpstr (((Scribe *) backend)->told->str, ==, "changed broken leaving ");
 }
 
 static void
@@ -175,9 +262,9 @@ test_memory (void)
   backend = regiond_memory_backend_new ("shm0", &setup, &means, NULL);
   klass = REGIOND_BACKEND_GET_CLASS (backend);
   g_assert_cmpstr (klass->name, ==, "memory");
-  g_assert_cmpstr (klass->isolation, ==, "not-applicable");
-  g_assert_cmpstr (klass->reset_methods[0], ==, "fresh");
-  g_assert_null (klass->reset_methods[1]);
+  g_assert_cmpstr (regiond_backend_get_isolation (backend), ==, "not-applicable");
+  g_assert_cmpstr (regiond_backend_get_reset_methods (backend)[0], ==, "fresh");
+  g_assert_null (regiond_backend_get_reset_methods (backend)[1]);
   g_clear_object (&backend);
 }
 
@@ -187,6 +274,7 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/backend/another-kind-is-told-everything", test_told);
+  g_test_add_func ("/backend/its-news-is-heard", test_signals);
   g_test_add_func ("/backend/memory-says-what-it-is", test_memory);
   return g_test_run ();
 }
