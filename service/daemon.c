@@ -124,14 +124,14 @@ regiond_daemon_new (GDBusConnection *connection,
   return g_steal_pointer (&self);
 }
 
-static void
-remove_device (RegiondDaemon *self,
-               RegiondDevice *device,
-               RegiondEnd     end)
+void
+regiond_daemon_remove_device (RegiondDaemon *self,
+                              RegiondDevice *device,
+                              RegiondEnd     end)
 {
   g_autoptr (RegiondDevice) removed = g_object_ref (device);
 
-  g_hash_table_remove (self->devices, regiond_device_get_id (device));
+  g_hash_table_remove (self->devices, regiond_device_get_key (device));
   regiond_device_remove (device, end);
 }
 
@@ -144,7 +144,7 @@ regiond_daemon_free (RegiondDaemon *self)
     {
       g_autoptr (RegiondDevice) device = g_object_ref (l->data);
 
-      remove_device (self, device, REGIOND_END_SHUTDOWN);
+      regiond_daemon_remove_device (self, device, REGIOND_END_SHUTDOWN);
       regiond_tenancy_abandon (regiond_device_get_tenancy (device));
     }
 
@@ -172,8 +172,12 @@ regiond_daemon_find_device (RegiondDaemon *self,
                             const char    *id,
                             GError       **error)
 {
-  RegiondDevice *device = g_hash_table_lookup (self->devices, id);
+  g_autofree char *key = g_strdelimit (g_strdup (id), ":.", '_');
+  RegiondDevice *device = g_hash_table_lookup (self->devices, key);
 
+  /* An address is found under its element, but "a:b" is no way to write "a_b". */
+  if (device != NULL && !g_str_equal (id, key) && !g_str_equal (id, regiond_device_get_id (device)))
+    device = NULL;
   if (device == NULL)
     {
       g_autofree char *quoted = regiond_text_quote (id);
@@ -202,6 +206,19 @@ id_is_valid (const char *id)
   return g_ascii_isalpha (id[0]) && id[length] == '\0' && length <= ID_MOST;
 }
 
+static gboolean
+check_free (RegiondDaemon *self,
+            const char    *id,
+            GError       **error)
+{
+  if (!g_hash_table_contains (self->devices, id))
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+               "There is a device '%s' already; take another id, or remove it first", id);
+  return FALSE;
+}
+
 gboolean
 regiond_daemon_check_id (RegiondDaemon *self,
                          const char    *id,
@@ -216,13 +233,7 @@ regiond_daemon_check_id (RegiondDaemon *self,
                    quoted, ID_MOST);
       return FALSE;
     }
-  if (g_hash_table_contains (self->devices, id))
-    {
-      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
-                   "There is a device '%s' already; take another id, or remove it first", id);
-      return FALSE;
-    }
-  return TRUE;
+  return check_free (self, id, error);
 }
 
 /* It fits into MaxMemory, and is of no use to anybody. */
@@ -240,6 +251,23 @@ warn_if_too_large (RegiondDaemon *self,
 }
 
 RegiondDevice *
+regiond_daemon_add_device (RegiondDaemon            *self,
+                           const RegiondDeviceTerms *terms,
+                           GError                  **error)
+{
+  RegiondDevice *device;
+
+  if (!check_free (self, terms->id, error))
+    return NULL;
+
+  device = regiond_device_new (self, terms);
+  g_hash_table_insert (self->devices, (gpointer) regiond_device_get_key (device), device);
+  regiond_device_export (device);
+  warn_if_too_large (self, device);
+  return device;
+}
+
+RegiondDevice *
 regiond_daemon_add_memory_device (RegiondDaemon               *self,
                                   const RegiondDeviceSettings *settings,
                                   GError                     **error)
@@ -251,25 +279,12 @@ regiond_daemon_add_memory_device (RegiondDaemon               *self,
     .id = settings->id,
     .description = settings->description != NULL ? settings->description : "",
     .tolerate = settings->tolerate,
-    .regions = settings->regions,
   };
-  RegiondDevice *device;
 
   if (!regiond_daemon_check_id (self, settings->id, error) ||
       (backend = regiond_memory_backend_new (settings->id, &setup, &means, error)) == NULL)
     return NULL;
 
   terms.backend = backend;
-  device = regiond_device_new (self, &terms);
-  g_hash_table_insert (self->devices, (gpointer) regiond_device_get_id (device), device);
-  regiond_device_export (device);
-  warn_if_too_large (self, device);
-  return device;
-}
-
-void
-regiond_daemon_remove_device (RegiondDaemon *self,
-                              RegiondDevice *device)
-{
-  remove_device (self, device, REGIOND_END_REMOVED);
+  return regiond_daemon_add_device (self, &terms, error);
 }

@@ -7,6 +7,7 @@
 #include "ledger.h"
 #include "mechanisms/server.h"
 #include "settings.h"
+#include "terms.h"
 #include "watch.h"
 
 #include <gio/gio.h>
@@ -17,6 +18,7 @@
 #define REGIOND_LEASES_PATH REGIOND_PATH "/leases"
 
 typedef struct _RegiondDevice RegiondDevice;
+typedef struct _RegiondDeviceTerms RegiondDeviceTerms;
 
 /* The one of each that everybody shares, and the table of devices. */
 typedef struct {
@@ -30,7 +32,7 @@ typedef struct {
   RegiondWatch             *watch;
   RegiondServer            *server; /* of proxied files */
   GDBusInterfaceSkeleton   *manager;
-  GHashTable               *devices; /* id -> RegiondDevice */
+  GHashTable               *devices; /* last element of the path -> RegiondDevice */
   guint64                   next_lease;
 } RegiondDaemon;
 
@@ -44,7 +46,8 @@ RegiondDaemon *regiond_daemon_new (GDBusConnection *connection, RegiondSettings 
 void           regiond_daemon_free (RegiondDaemon *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDaemon, regiond_daemon_free)
 
-/* The device at an object path, or with an id; NotFound names it. */
+/* The device with an id (a PCI address as well), or at an object path; NotFound
+ * names it. */
 RegiondDevice *regiond_daemon_find_device (RegiondDaemon *self, const char *id, GError **error);
 RegiondDevice *regiond_daemon_find_device_at (RegiondDaemon *self, const char *path, GError **error);
 
@@ -56,5 +59,8 @@ RegiondDevice *regiond_daemon_add_memory_device (RegiondDaemon *self, const Regi
 /* Whether @id may name a memory device and is free; InvalidArgs, Busy. */
 gboolean       regiond_daemon_check_id (RegiondDaemon *self, const char *id, GError **error);
 
-/* Takes a device off the bus; its leases end with "removed". */
-void           regiond_daemon_remove_device (RegiondDaemon *self, RegiondDevice *device);
+/* A new device of any kind on the bus, owned by the table. Busy: its id is taken. */
+RegiondDevice *regiond_daemon_add_device (RegiondDaemon *self, const RegiondDeviceTerms *terms, GError **error);
+
+/* Takes a device off the bus; its leases end with @end. */
+void           regiond_daemon_remove_device (RegiondDaemon *self, RegiondDevice *device, RegiondEnd end);

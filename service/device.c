@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "offer.h"
 #include "opening.h"
 #include "reset.h"
 #include "text.h"
@@ -20,10 +21,12 @@ typedef struct {
 struct _RegiondDevice {
   RegiondDBusDeviceSkeleton parent_instance;
   RegiondDaemon            *daemon;
+  char                     *key; /* the last element of its path */
   char                     *id;
   char                     *path;
   char                     *description;
-  GPtrArray                *regions;
+  GPtrArray                *regions; /* the last of these */
+  GPtrArray                *all_regions;
   RegiondBackend           *backend;
   RegiondTenancy           *tenancy;
   RegiondTurns             *turns;
@@ -64,10 +67,11 @@ regiond_device_finalize (GObject *object)
   g_clear_pointer (&self->turns, regiond_turns_free);
   g_clear_object (&self->backend);
   g_clear_error (&self->failure);
-  g_ptr_array_unref (self->regions);
+  g_ptr_array_unref (self->all_regions);
   g_free (self->description);
   g_free (self->path);
   g_free (self->id);
+  g_free (self->key);
 
   G_OBJECT_CLASS (regiond_device_parent_class)->finalize (object);
 }
@@ -349,62 +353,34 @@ regiond_device_park (RegiondDevice *self)
   push_parking (self, FALSE);
 }
 
-static GVariant *
-describe_region (RegiondDevice *self,
-                 RegiondRegion *region)
+void
+regiond_device_set_identity (RegiondDevice         *self,
+                             const RegiondIdentity *identity)
 {
-  static const struct {
-    const char   *text;
-    RegiondAccess access;
-  } offers[] = {
-    { "rwm", REGIOND_ACCESS_READ | REGIOND_ACCESS_WRITE | REGIOND_ACCESS_MAP },
-    { "rm", REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP },
-    { "rw", REGIOND_ACCESS_READ | REGIOND_ACCESS_WRITE },
-    { "r", REGIOND_ACCESS_READ },
-  };
-  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
-  g_autoptr (GPtrArray) mechanisms = g_ptr_array_new ();
-  const char *most = "";
-  RegiondRevocation best = REGIOND_REVOCATION_ON_CLOSE;
+  RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
 
-  for (gsize i = 0; i < G_N_ELEMENTS (offers); i++)
-    {
-      RegiondMechanism mechanism = regiond_backend_find_mechanism (self->backend, region, offers[i].access, NULL);
-      const char *name = regiond_mechanism_to_string (mechanism);
-
-      if (mechanism == REGIOND_MECHANISM_NONE)
-        continue;
-      if (most[0] == '\0')
-        {
-          most = offers[i].text;
-          best = regiond_backend_get_revocation (self->backend, mechanism);
-        }
-      if (!g_ptr_array_find_with_equal_func (mechanisms, name, g_str_equal, NULL))
-        g_ptr_array_add (mechanisms, (gpointer) name);
-    }
-
-  g_variant_builder_add (&builder, "{sv}", "index", g_variant_new_uint32 (region->index));
-  g_variant_builder_add (&builder, "{sv}", "size", g_variant_new_uint64 (region->size));
-  g_variant_builder_add (&builder, "{sv}", "kind", g_variant_new_string (region->kind));
-  g_variant_builder_add (&builder, "{sv}", "access", g_variant_new_string (most));
-  g_variant_builder_add (&builder, "{sv}", "mechanisms",
-                         g_variant_new_strv ((const char *const *) mechanisms->pdata, mechanisms->len));
-  g_variant_builder_add (&builder, "{sv}", "revocation", g_variant_new_string (regiond_revocation_to_string (best)));
-  return g_variant_builder_end (&builder);
+  regiond_dbus_device_set_address (device, identity->address);
+  regiond_dbus_device_set_vendor_id (device, identity->vendor);
+  regiond_dbus_device_set_device_id (device, identity->device);
+  regiond_dbus_device_set_subsystem_vendor_id (device, identity->subsystem_vendor);
+  regiond_dbus_device_set_subsystem_id (device, identity->subsystem);
+  regiond_dbus_device_set_class (device, identity->class);
+  regiond_dbus_device_set_driver (device, identity->driver);
+  regiond_dbus_device_set_iommu_group (device, identity->iommu_group);
+  regiond_dbus_device_set_group_devices (device, (const char *const *) identity->group_devices);
 }
 
-static GVariant *
-describe_regions (RegiondDevice *self)
+/* The arrays are kept: openings and leases have regions of former ones. */
+static void
+show_offer (RegiondDevice *self)
 {
-  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{sa{sv}}"));
+  RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
 
-  for (guint i = 0; i < self->regions->len; i++)
-    {
-      RegiondRegion *region = g_ptr_array_index (self->regions, i);
-
-      g_variant_builder_add (&builder, "{s@a{sv}}", region->name, describe_region (self, region));
-    }
-  return g_variant_builder_end (&builder);
+  self->regions = regiond_backend_get_regions (self->backend);
+  g_ptr_array_add (self->all_regions, self->regions);
+  regiond_dbus_device_set_isolation (device, regiond_backend_get_isolation (self->backend));
+  regiond_dbus_device_set_reset_methods (device, regiond_backend_get_reset_methods (self->backend));
+  regiond_dbus_device_set_regions (device, regiond_offer_describe (self->backend, self->regions));
 }
 
 RegiondDevice *
@@ -412,15 +388,18 @@ regiond_device_new (RegiondDaemon            *daemon,
                     const RegiondDeviceTerms *terms)
 {
   static const char *const nobody[] = { NULL };
+  static const RegiondIdentity nothing = { .address = (char *) "", .driver = (char *) "", .iommu_group = -1,
+                                           .group_devices = (char **) nobody };
   RegiondDevice *self = g_object_new (REGIOND_TYPE_DEVICE, NULL);
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
   RegiondBackendClass *klass = REGIOND_BACKEND_GET_CLASS (terms->backend);
 
   self->daemon = daemon;
-  self->id = g_strdup (terms->id);
+  self->key = g_strdup (terms->id);
+  self->id = g_strdup (terms->identity != NULL ? terms->identity->address : terms->id);
   self->path = g_strdup_printf (REGIOND_DEVICES_PATH "/%s", terms->id);
   self->description = g_strdup (terms->description);
-  self->regions = g_ptr_array_ref (terms->regions);
+  self->all_regions = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   self->backend = g_object_ref (terms->backend);
   self->tenancy = regiond_tenancy_new (&tenancy_events, G_OBJECT (self), terms->tolerate);
   self->turns = regiond_turns_new (G_OBJECT (self));
@@ -429,13 +408,8 @@ regiond_device_new (RegiondDaemon            *daemon,
   regiond_dbus_device_set_id (device, self->id);
   regiond_dbus_device_set_backend (device, klass->name);
   regiond_dbus_device_set_description (device, self->description);
-  regiond_dbus_device_set_address (device, "");
-  regiond_dbus_device_set_driver (device, "");
-  regiond_dbus_device_set_iommu_group (device, -1);
-  regiond_dbus_device_set_group_devices (device, nobody);
-  regiond_dbus_device_set_isolation (device, regiond_backend_get_isolation (terms->backend));
-  regiond_dbus_device_set_reset_methods (device, regiond_backend_get_reset_methods (terms->backend));
-  regiond_dbus_device_set_regions (device, describe_regions (self));
+  regiond_device_set_identity (self, terms->identity != NULL ? terms->identity : &nothing);
+  show_offer (self);
   return self;
 }
 
@@ -470,6 +444,12 @@ regiond_device_remove (RegiondDevice *self,
   regiond_turns_hold (self->turns, FALSE);
   regiond_verifications_update (self->verifications, self, TRUE);
   g_dbus_object_manager_server_unexport (self->daemon->objects, self->path);
+}
+
+const char *
+regiond_device_get_key (RegiondDevice *self)
+{
+  return self->key;
 }
 
 const char *
@@ -511,7 +491,7 @@ regiond_device_get_turns (RegiondDevice *self)
 guint64
 regiond_device_get_size (RegiondDevice *self)
 {
-  return regiond_region_total_size (self->regions);
+  return regiond_region_total_memory (self->regions);
 }
 
 RegiondRegion *
@@ -555,13 +535,35 @@ regiond_device_check_usable (RegiondDevice *self,
   return TRUE;
 }
 
+static void
+add_identity (RegiondDBusDevice *device,
+              RegiondQuestion   *question)
+{
+  g_autofree char *vendor = g_strdup_printf ("0x%04x", regiond_dbus_device_get_vendor_id (device));
+  g_autofree char *model = g_strdup_printf ("0x%04x", regiond_dbus_device_get_device_id (device));
+  g_autofree char *class = g_strdup_printf ("0x%06x", regiond_dbus_device_get_class (device));
+  g_autofree char *group = g_strdup_printf ("%d", regiond_dbus_device_get_iommu_group (device));
+
+  regiond_question_add (question, "address", regiond_dbus_device_get_address (device));
+  regiond_question_add (question, "vendor", vendor);
+  regiond_question_add (question, "model", model);
+  regiond_question_add (question, "class", class);
+  regiond_question_add (question, "driver", regiond_dbus_device_get_driver (device));
+  if (regiond_dbus_device_get_iommu_group (device) >= 0)
+    regiond_question_add (question, "iommu_group", group);
+}
+
 void
 regiond_device_add_details (RegiondDevice   *self,
                             RegiondQuestion *question)
 {
+  RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
+
   regiond_question_add (question, "device", self->id);
   regiond_question_add (question, "backend", REGIOND_BACKEND_GET_CLASS (self->backend)->name);
   regiond_question_add (question, "description", self->description);
+  if (regiond_dbus_device_get_address (device)[0] != '\0')
+    add_identity (device, question);
 }
 
 void

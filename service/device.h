@@ -3,6 +3,7 @@
 
 #include "authority.h"
 #include "backends/backend.h"
+#include "backends/vfio/identity.h"
 #include "daemon.h"
 #include "regiond-dbus.h"
 #include "tenancy.h"
@@ -13,23 +14,30 @@
 #define REGIOND_TYPE_DEVICE (regiond_device_get_type ())
 G_DECLARE_FINAL_TYPE (RegiondDevice, regiond_device, REGIOND, DEVICE, RegiondDBusDeviceSkeleton)
 
-typedef struct {
-  const char     *id;
-  const char     *description;
-  gboolean        tolerate; /* Linger=tolerate */
-  GPtrArray      *regions;  /* RegiondRegion */
-  RegiondBackend *backend;
+typedef struct _RegiondDeviceTerms {
+  const char            *id; /* the last element of its path */
+  const char            *description;
+  gboolean               tolerate; /* Linger=tolerate */
+  const RegiondIdentity *identity; /* of a PCI device; NULL for others */
+  RegiondBackend        *backend;
 } RegiondDeviceTerms;
 
-/* Not yet on the bus. */
+/* Not yet on the bus. Everything is copied or referenced. */
 RegiondDevice  *regiond_device_new (RegiondDaemon *daemon, const RegiondDeviceTerms *terms);
 
 void            regiond_device_export (RegiondDevice *self);
+
+/* A PCI device has got another driver, or its IOMMU group other members. */
+void            regiond_device_set_identity (RegiondDevice *self, const RegiondIdentity *identity);
 
 /* Ends its leases with @end and takes it off the bus; everything that waits
  * for it gets Gone. */
 void            regiond_device_remove (RegiondDevice *self, RegiondEnd end);
 
+/* The last element of its path: the id, or a PCI device's address spelled so. */
+const char     *regiond_device_get_key (RegiondDevice *self);
+
+/* As in its Id: that of its path, or a PCI device's address. */
 const char     *regiond_device_get_id (RegiondDevice *self);
 const char     *regiond_device_get_path (RegiondDevice *self);
 RegiondDaemon  *regiond_device_get_daemon (RegiondDevice *self);
@@ -37,7 +45,7 @@ RegiondBackend *regiond_device_get_backend (RegiondDevice *self);
 RegiondTenancy *regiond_device_get_tenancy (RegiondDevice *self);
 RegiondTurns   *regiond_device_get_turns (RegiondDevice *self);
 
-/* What its first lease takes: the bytes of all its regions. */
+/* The memory that its first lease takes, in bytes: a BAR takes none. */
 guint64         regiond_device_get_size (RegiondDevice *self);
 
 /* NotFound lists the regions that there are. */

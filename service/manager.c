@@ -247,6 +247,14 @@ find_removable (Change  *change,
   if (device == NULL)
     return NULL;
 
+  if (!g_str_equal (regiond_dbus_device_get_backend (REGIOND_DBUS_DEVICE (device)), "memory"))
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                   "Device %s cannot be removed: it is no memory device; UnbindDevice gives it back to its driver",
+                   regiond_device_get_id (device));
+      return NULL;
+    }
+
   leases = regiond_tenancy_count_active (regiond_device_get_tenancy (device));
   if (leases > 0 && !change->force)
     {
@@ -277,7 +285,7 @@ on_remove_permitted (GObject      *source,
     }
 
   log_change (change, "device", regiond_device_get_id (device), "removed");
-  regiond_daemon_remove_device (daemon, device);
+  regiond_daemon_remove_device (daemon, device, REGIOND_END_REMOVED);
   regiond_dbus_manager_complete_remove_device (REGIOND_DBUS_MANAGER (change->manager), change->invocation);
 }
 

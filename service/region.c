@@ -112,10 +112,10 @@ regiond_region_check_set (GPtrArray *regions,
   return TRUE;
 }
 
-static gboolean
-takes_memory (RegiondRegion *region)
+gboolean
+regiond_region_takes_memory (RegiondRegion *self)
 {
-  return g_str_equal (region->kind, "memory") || g_str_equal (region->kind, "rom");
+  return g_str_equal (self->kind, "memory") || g_str_equal (self->kind, "rom");
 }
 
 static guint64
@@ -128,7 +128,7 @@ add_up (GPtrArray *regions,
     {
       RegiondRegion *region = g_ptr_array_index (regions, i);
 
-      if ((!memory_only || takes_memory (region)) && !g_uint64_checked_add (&total, total, region->size))
+      if ((!memory_only || regiond_region_takes_memory (region)) && !g_uint64_checked_add (&total, total, region->size))
         return G_MAXUINT64;
     }
 

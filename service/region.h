@@ -34,6 +34,9 @@ RegiondRegion *regiond_region_find (GPtrArray *regions, const char *name);
 /* The sum of the sizes, or G_MAXUINT64 where it does not fit. */
 guint64        regiond_region_total_size (GPtrArray *regions);
 
-/* So for what of them takes the machine's memory while it is lent: plain memory,
- * and the snapshot of a ROM. */
+/* Whether it takes the machine's memory while it is lent: plain memory, and the
+ * snapshot of a ROM. */
+gboolean       regiond_region_takes_memory (RegiondRegion *self);
+
+/* So for those that take memory. */
 guint64        regiond_region_total_memory (GPtrArray *regions);

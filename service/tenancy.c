@@ -251,6 +251,15 @@ count_tenant (RegiondTenancy *self,
   return count;
 }
 
+/* What of the machine's memory it may hold on to: none of a BAR, however large. */
+static guint64
+get_memory (RegiondLease *lease)
+{
+  if (!regiond_region_takes_memory (regiond_lease_get_region (lease)))
+    return 0;
+  return regiond_dbus_lease_get_size (REGIOND_DBUS_LEASE (lease));
+}
+
 /* Nobody's doing: every lease of the device ends so. */
 static gboolean
 is_for_all (RegiondEnd end)
@@ -275,7 +284,7 @@ regiond_tenancy_end (RegiondTenancy *self,
   last = g_hash_table_size (self->active) == 0;
   vacated = count_tenant (self, lease, -1) == 0;
   regiond_lease_end (lease, end);
-  regiond_hold_end_charge (regiond_lease_get_hold (lease), regiond_dbus_lease_get_size (REGIOND_DBUS_LEASE (lease)));
+  regiond_hold_end_charge (regiond_lease_get_hold (lease), get_memory (lease));
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
     regiond_lease_unexport (lease);
   else
