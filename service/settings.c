@@ -32,9 +32,11 @@ static const struct {
 
 static const char *const daemon_keys[] = {
   "AuthorizationTimeout",   "MaxAuthorizationsPerConnection", "MaxAuthorizationsPerUser", "MaxLeases",
-  "MaxLeasesPerConnection", "MaxLeasesPerUser",               "MaxMemory",                "MaxMemoryPerUser", NULL,
+  "MaxLeasesPerConnection", "MaxLeasesPerUser",               "MaxMemory",                "MaxMemoryPerUser",
+  "UnsafeNoIommu", NULL,
 };
 static const char *const device_keys[] = { "Backend", "Description", "Persist", "Linger", NULL };
+static const char *const pci_keys[] = { "Backend", "Description", "Match", "MinimumRevocation", "ZeroRegions", NULL };
 static const char *const region_keys[] = { "Size", NULL };
 
 RegiondDeviceSettings *
@@ -56,6 +58,17 @@ regiond_device_settings_free (RegiondDeviceSettings *self)
   g_free (self);
 }
 
+static void
+pci_settings_free (RegiondPciSettings *self)
+{
+  g_free (self->id);
+  g_free (self->description);
+  g_strfreev (self->zero_regions);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondPciSettings, pci_settings_free)
+
 void
 regiond_settings_warn (const RegiondSettings *self,
                        guint64                files)
@@ -76,6 +89,7 @@ void
 regiond_settings_free (RegiondSettings *self)
 {
   g_ptr_array_unref (self->devices);
+  g_ptr_array_unref (self->pci_devices);
   g_free (self);
 }
 
@@ -164,6 +178,28 @@ read_count (RegiondSettings *self,
 }
 
 static gboolean
+read_switch (RegiondKeyFile *file,
+             const char     *group,
+             const char     *key,
+             const char     *on,
+             const char     *off,
+             gboolean       *value,
+             GError        **error)
+{
+  g_autofree char *text = NULL, *wanted = g_strdup_printf ("'%s' or '%s'", on, off);
+
+  if (!regiond_key_file_get_string (file, group, key, &text, error))
+    return FALSE;
+  if (text == NULL)
+    return TRUE;
+  if (!g_str_equal (text, on) && !g_str_equal (text, off))
+    return regiond_key_file_refuse (file, group, key, text, wanted, error);
+
+  *value = g_str_equal (text, on);
+  return TRUE;
+}
+
+static gboolean
 load_daemon (RegiondSettings *self,
              const char      *path,
              GError         **error)
@@ -185,7 +221,8 @@ load_daemon (RegiondSettings *self,
   if (!regiond_key_file_check_keys (file, "Daemon", daemon_keys, error) ||
       !read_memory (file, "MaxMemory", &self->max_memory, error) ||
       !read_memory (file, "MaxMemoryPerUser", &self->max_memory_per_user, error) ||
-      !regiond_key_file_get_string (file, "Daemon", "AuthorizationTimeout", &timeouts, error))
+      !regiond_key_file_get_string (file, "Daemon", "AuthorizationTimeout", &timeouts, error) ||
+      !read_switch (file, "Daemon", "UnsafeNoIommu", "yes", "no", &self->unsafe_noiommu, error))
     return FALSE;
   if (timeouts != NULL && !parse_timeouts (self, timeouts))
     return regiond_key_file_refuse (file, "Daemon", "AuthorizationTimeout", timeouts,
@@ -195,27 +232,6 @@ load_daemon (RegiondSettings *self,
       if (!read_count (self, file, i, error))
         return FALSE;
     }
-  return TRUE;
-}
-
-static gboolean
-read_switch (RegiondKeyFile *file,
-             const char     *key,
-             const char     *on,
-             const char     *off,
-             gboolean       *value,
-             GError        **error)
-{
-  g_autofree char *text = NULL, *wanted = g_strdup_printf ("'%s' or '%s'", on, off);
-
-  if (!regiond_key_file_get_string (file, "Device", key, &text, error))
-    return FALSE;
-  if (text == NULL)
-    return TRUE;
-  if (!g_str_equal (text, on) && !g_str_equal (text, off))
-    return regiond_key_file_refuse (file, "Device", key, text, wanted, error);
-
-  *value = g_str_equal (text, on);
   return TRUE;
 }
 
@@ -251,54 +267,166 @@ read_device (RegiondDeviceSettings *self,
              RegiondKeyFile        *file,
              GError               **error)
 {
-  g_autofree char *backend = NULL;
-
-  if (!regiond_key_file_check_keys (file, "Device", device_keys, error) ||
-      !regiond_key_file_get_string (file, "Device", "Backend", &backend, error) ||
-      !regiond_key_file_get_string (file, "Device", "Description", &self->description, error) ||
-      !read_switch (file, "Persist", "true", "false", &self->persist, error) ||
-      !read_switch (file, "Linger", "tolerate", "retire", &self->tolerate, error))
-    return FALSE;
-  if (g_strcmp0 (backend, "memory") != 0)
-    return regiond_key_file_refuse (file, "Device", "Backend", backend != NULL ? backend : "",
-                                    "'memory', the one that this version has", error);
-  return TRUE;
+  return regiond_key_file_check_keys (file, "Device", device_keys, error) &&
+         regiond_key_file_get_string (file, "Device", "Description", &self->description, error) &&
+         read_switch (file, "Device", "Persist", "true", "false", &self->persist, error) &&
+         read_switch (file, "Device", "Linger", "tolerate", "retire", &self->tolerate, error);
 }
 
-static RegiondDeviceSettings *
-load_device (const char *id,
-             const char *path,
-             GError    **error)
+static gboolean
+load_memory_device (RegiondSettings *settings,
+                    const char      *id,
+                    const char      *path,
+                    RegiondKeyFile  *file,
+                    GError         **error)
 {
   g_autoptr (RegiondDeviceSettings) self = regiond_device_settings_new (id);
-  g_autoptr (RegiondKeyFile) file = regiond_key_file_load (path, error);
-  g_auto (GStrv) groups = NULL;
+  g_auto (GStrv) groups = regiond_key_file_get_groups (file);
 
-  if (file == NULL || !read_device (self, file, error))
-    return NULL;
+  if (!read_device (self, file, error))
+    return FALSE;
 
-  groups = regiond_key_file_get_groups (file);
   for (char **group = groups; *group != NULL; group++)
     {
       if (g_str_has_prefix (*group, REGION_PREFIX))
         {
           if (!read_region (self, file, *group, error))
-            return NULL;
+            return FALSE;
         }
       else if (!g_str_equal (*group, "Device"))
-        {
-          regiond_key_file_refuse_group (file, *group, "is no group of this file; it has [Device] and [Region NAME]",
-                                         error);
-          return NULL;
-        }
+        return regiond_key_file_refuse_group (file, *group,
+                                              "is no group of this file; it has [Device] and [Region NAME]", error);
     }
 
   if (!regiond_region_check_set (self->regions, error))
     {
       g_prefix_error (error, "%s: ", path);
-      return NULL;
+      return FALSE;
     }
-  return g_steal_pointer (&self);
+  g_ptr_array_add (settings->devices, g_steal_pointer (&self));
+  return TRUE;
+}
+
+/* "1af4:1110", every device that has these, or an address. */
+static gboolean
+read_match (RegiondPciSettings *self,
+            RegiondKeyFile     *file,
+            GError            **error)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) ids = NULL;
+  guint64 vendor, device;
+
+  if (!regiond_key_file_get_string (file, "Device", "Match", &text, error))
+    return FALSE;
+  if (text == NULL)
+    return regiond_key_file_refuse_group (file, "Device", "has no Match", error);
+
+  self->by_address = regiond_address_parse_short (text, &self->address);
+  ids = g_strsplit (text, ":", -1);
+  if (self->by_address)
+    return TRUE;
+  if (g_strv_length (ids) != 2 || strlen (ids[0]) != 4 || strlen (ids[1]) != 4 ||
+      !g_ascii_string_to_unsigned (ids[0], 16, 0, G_MAXUINT16, &vendor, NULL) ||
+      !g_ascii_string_to_unsigned (ids[1], 16, 0, G_MAXUINT16, &device, NULL))
+    return regiond_key_file_refuse (file, "Device", "Match", text,
+                                    "a vendor's and a device's id (1af4:1110) or a PCI address (0000:00:10.0)", error);
+
+  self->vendor = vendor;
+  self->device = device;
+  return TRUE;
+}
+
+static gboolean
+read_minimum (RegiondPciSettings *self,
+              RegiondKeyFile     *file,
+              GError            **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!regiond_key_file_get_string (file, "Device", "MinimumRevocation", &text, error))
+    return FALSE;
+  if (text != NULL && !regiond_revocation_parse (text, &self->minimum))
+    return regiond_key_file_refuse (file, "Device", "MinimumRevocation", text, "'immediate', 'detached' or 'on-close'",
+                                    error);
+  return TRUE;
+}
+
+static gboolean
+read_zero_regions (RegiondPciSettings *self,
+                   RegiondKeyFile     *file,
+                   GError            **error)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) parts = NULL;
+
+  if (!regiond_key_file_get_string (file, "Device", "ZeroRegions", &text, error))
+    return FALSE;
+
+  parts = g_strsplit (text != NULL ? text : "", ";", -1);
+  for (guint i = 0; parts[i] != NULL; i++)
+    {
+      const char *name = g_strstrip (parts[i]);
+
+      /* One semicolon more at the end is a key file's way. */
+      if (name[0] == '\0' && parts[i + 1] == NULL && i > 0)
+        break;
+      if (!g_regex_match_simple ("^bar[0-5]$", name, 0, 0))
+        return regiond_key_file_refuse (file, "Device", "ZeroRegions", text, "a list of BARs (bar0 to bar5; bar2;bar4)",
+                                        error);
+      g_ptr_array_add (names, g_strdup (name));
+    }
+
+  g_ptr_array_add (names, NULL);
+  self->zero_regions = (GStrv) g_ptr_array_steal (names, NULL);
+  return TRUE;
+}
+
+static gboolean
+load_pci_device (RegiondSettings *settings,
+                 const char      *id,
+                 RegiondKeyFile  *file,
+                 GError         **error)
+{
+  g_autoptr (RegiondPciSettings) self = g_new0 (RegiondPciSettings, 1);
+  g_auto (GStrv) groups = regiond_key_file_get_groups (file);
+
+  self->id = g_strdup (id);
+  for (char **group = groups; *group != NULL; group++)
+    {
+      if (!g_str_equal (*group, "Device"))
+        return regiond_key_file_refuse_group (file, *group, "is no group of a file with Backend=vfio; it has [Device]",
+                                              error);
+    }
+
+  if (!regiond_key_file_check_keys (file, "Device", pci_keys, error) ||
+      !regiond_key_file_get_string (file, "Device", "Description", &self->description, error) ||
+      !read_match (self, file, error) || !read_minimum (self, file, error) || !read_zero_regions (self, file, error))
+    return FALSE;
+
+  g_ptr_array_add (settings->pci_devices, g_steal_pointer (&self));
+  return TRUE;
+}
+
+static gboolean
+load_device (RegiondSettings *self,
+             const char      *id,
+             const char      *path,
+             GError         **error)
+{
+  g_autoptr (RegiondKeyFile) file = regiond_key_file_load (path, error);
+  g_autofree char *backend = NULL;
+
+  if (file == NULL || !regiond_key_file_get_string (file, "Device", "Backend", &backend, error))
+    return FALSE;
+  if (g_strcmp0 (backend, "memory") == 0)
+    return load_memory_device (self, id, path, file, error);
+  if (g_strcmp0 (backend, "vfio") == 0)
+    return load_pci_device (self, id, file, error);
+
+  return regiond_key_file_refuse (file, "Device", "Backend", backend != NULL ? backend : "", "'memory' or 'vfio'",
+                                  error);
 }
 
 /* File name -> path, the earlier directory's winning. */
@@ -332,11 +460,8 @@ load_devices (RegiondSettings   *self,
     {
       g_autofree char *id = g_strndup (l->data, strlen (l->data) - strlen (SUFFIX));
       g_autoptr (GError) error = NULL;
-      RegiondDeviceSettings *device = load_device (id, g_hash_table_lookup (files, l->data), &error);
 
-      if (device != NULL)
-        g_ptr_array_add (self->devices, device);
-      else
+      if (!load_device (self, id, g_hash_table_lookup (files, l->data), &error))
         g_warning ("Device %s is left out: %s", id, error->message);
     }
 }
@@ -353,6 +478,7 @@ regiond_settings_load (const char *const *directories,
   for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
     G_STRUCT_MEMBER (guint, self, counts[i].offset) = counts[i].standard;
   self->devices = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_device_settings_free);
+  self->pci_devices = g_ptr_array_new_with_free_func ((GDestroyNotify) pci_settings_free);
 
   for (const char *const *directory = directories; *directory != NULL; directory++)
     {
@@ -368,7 +494,38 @@ regiond_settings_load (const char *const *directories,
   if (self->max_memory_per_user == 0)
     self->max_memory_per_user = self->max_memory / 2;
   load_devices (self, directories);
-  g_debug ("MaxMemory is %" G_GUINT64_FORMAT ", AuthorizationTimeout %u ms and %u ms, %u devices", self->max_memory,
-           self->timeout, self->prompt_timeout, self->devices->len);
+  g_debug ("MaxMemory is %" G_GUINT64_FORMAT ", AuthorizationTimeout %u ms and %u ms, %u devices, %u "
+           "files for PCI devices", self->max_memory, self->timeout, self->prompt_timeout, self->devices->len,
+           self->pci_devices->len);
   return g_steal_pointer (&self);
+}
+
+static gboolean
+matches (const RegiondPciSettings *self,
+         const RegiondAddress     *address,
+         guint32                   vendor,
+         guint32                   device)
+{
+  if (self->by_address)
+    return regiond_address_equal (&self->address, address);
+  return self->vendor == vendor && self->device == device;
+}
+
+const RegiondPciSettings *
+regiond_settings_find_pci (const RegiondSettings *self,
+                           const RegiondAddress  *address,
+                           guint32                vendor,
+                           guint32                device)
+{
+  const RegiondPciSettings *found = NULL;
+
+  for (guint i = 0; i < self->pci_devices->len; i++)
+    {
+      const RegiondPciSettings *settings = g_ptr_array_index (self->pci_devices, i);
+
+      if (matches (settings, address, vendor, device) && (found == NULL || (settings->by_address && !found->by_address)))
+        found = settings;
+    }
+
+  return found;
 }

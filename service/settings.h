@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "backends/vfio/address.h"
+#include "terms.h"
+
 #include <gio/gio.h>
 
 /* One memory device: a file in devices.d, or the arguments of AddMemoryDevice. */
@@ -16,6 +19,19 @@ RegiondDeviceSettings *regiond_device_settings_new (const char *id);
 void                   regiond_device_settings_free (RegiondDeviceSettings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDeviceSettings, regiond_device_settings_free)
 
+/* How PCI devices are served: a file in devices.d with Backend=vfio. Devices that
+ * no file matches are served as well, by the defaults. */
+typedef struct {
+  char             *id; /* of the file */
+  gboolean          by_address; /* matches the device at @address; else all of @vendor and @device */
+  RegiondAddress    address;
+  guint32           vendor;
+  guint32           device;
+  char             *description;  /* NULL: what the hardware database says */
+  RegiondRevocation minimum;      /* what guarantees less is not lent; on-close: anything goes */
+  GStrv             zero_regions; /* "bar2", …: zeroed where the device has no reset; never NULL */
+} RegiondPciSettings;
+
 /* regiond.conf and devices.d; docs/regiond.conf.5 says what stands in them. */
 typedef struct {
   guint64    max_memory; /* bytes */
@@ -27,7 +43,9 @@ typedef struct {
   guint      max_authorizations_per_connection;
   guint      timeout;        /* ms */
   guint      prompt_timeout; /* ms */
+  gboolean   unsafe_noiommu; /* devices are lent where no IOMMU isolates them */
   GPtrArray *devices;        /* RegiondDeviceSettings, by id */
+  GPtrArray *pci_devices;    /* RegiondPciSettings, by id */
 } RegiondSettings;
 
 /* Reads the NULL-terminated directories; a file of an earlier one masks the
@@ -37,6 +55,11 @@ typedef struct {
 RegiondSettings *regiond_settings_load (const char *const *directories, GError **error);
 void             regiond_settings_free (RegiondSettings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondSettings, regiond_settings_free)
+
+/* Of the files that match a PCI device the one that names its address, else the
+ * first by its name; NULL where none does. */
+const RegiondPciSettings *regiond_settings_find_pci (const RegiondSettings *self, const RegiondAddress *address,
+                                                     guint32 vendor, guint32 device);
 
 /* What data/dbus/org.regiond1.conf lets be under way from regiond to its
  * clients at once (max_incoming_unix_fds); the bus does not tell what it has. */

@@ -40,6 +40,20 @@ test_capitals (void)
 }
 
 static void
+test_short (void)
+{
+  RegiondAddress address, whole;
+
+  g_assert_true (regiond_address_parse ("0000:00:1f.3", &whole));
+  g_assert_true (regiond_address_parse_short ("00:1f.3", &address));
+  g_assert_true (regiond_address_equal (&address, &whole));
+  g_assert_true (regiond_address_parse_short ("0000:00:1f.3", &address));
+  g_assert_true (regiond_address_equal (&address, &whole));
+  g_assert_false (regiond_address_parse_short ("1f.3", &address));
+  g_assert_false (regiond_address_parse_short (":00:1f.3", &address));
+}
+
+static void
 test_neighbours (void)
 {
   const char *const others[] = { "0001:02:03.4", "0000:03:03.4", "0000:02:04.4", "0000:02:03.5" };
@@ -77,6 +91,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/address/it-is-spelled-as-the-kernel-does", test_spellings);
   g_test_add_func ("/address/capitals-are-the-same", test_capitals);
+  g_test_add_func ("/address/without-a-domain-it-is-in-domain-0", test_short);
   g_test_add_func ("/address/neighbours-differ", test_neighbours);
   g_test_add_func ("/address/what-is-none-is-refused", test_bad);
   return g_test_run ();

@@ -67,6 +67,7 @@ test_defaults (void)
   g_assert_cmpuint (settings->timeout, ==, 25000);
   g_assert_cmpuint (settings->prompt_timeout, ==, 300000);
   g_assert_cmpuint (settings->devices->len, ==, 0);
+  g_assert_false (settings->unsafe_noiommu);
 }
 
 static void
@@ -193,6 +194,7 @@ test_bad_daemon (void)
     { "[Daemon]\nMaxAuthorizationsPerConnection=97\n", "from 1 to 96" },
     { "[Daemon]\nMaxMemoryPerUser=0\n", "MaxMemoryPerUser=0" },
     { "[Daemon]\nMaxMemoryPerUser=half\n", "MaxMemoryPerUser=half" },
+    { "[Daemon]\nUnsafeNoIommu=true\n", "[Daemon] UnsafeNoIommu=true" },
     { "[Daemons]\nMaxMemory=1M\n", "[Daemons]" },
     { "[Daemon]\n\377\n", "UTF-8" },
     { "MaxMemory=1M\n", "" },
@@ -271,7 +273,18 @@ test_faulty_device (void)
     { "[Device]\nBackend=memory\n[Region bar0]\n", "*bad.conf*[Region bar0]*no Size*" },
     { "[Device]\nBackend=memory\n[Region a b]\nSize=4K\n", "*bad.conf*[Region a b]*name*" },
     { "[Device]\nBackend=memory\n", "*bad.conf*at least one region*" },
-    { "[Device]\nBackend=vfio\nDescription=x\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=vfio*" },
+    { "[Device]\nBackend=vfo\nDescription=x\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=vfo*memory*vfio*" },
+    { "[Device]\nBackend=vfio\n", "*bad.conf*[Device]*no Match*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\n[Region bar0]\nSize=4K\n", "*bad.conf*[Region bar0]*Backend=vfio*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:11100\n", "*bad.conf*[Device]*Match=1af4:11100*1af4:1110*" },
+    { "[Device]\nBackend=vfio\nMatch=0x1af4:0x1110\n", "*bad.conf*[Device]*Match=0x1af4:0x1110*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:-110\n", "*bad.conf*[Device]*Match=1af4:-110*" },
+    { "[Device]\nBackend=vfio\nMatch=00:20.0\n", "*bad.conf*[Device]*Match=00:20.0*0000:00:10.0*" },
+    { "[Device]\nBackend=vfio\nMatch=*\n", "*bad.conf*[Device]*Match=*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nMinimumRevocation=soon\n", "*bad.conf*[Device]*MinimumRevocation=soon*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nZeroRegions=bar6\n", "*bad.conf*[Device]*ZeroRegions=bar6*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nZeroRegions=bar2;;bar4\n", "*bad.conf*[Device]*ZeroRegions=bar2;;bar4*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nPersist=true\n", "*bad.conf*[Device]*Persist*" },
     { "[Device]\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=*" },
     { "[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=*" },
     { "[Device]\nBackend=memory\nPersist=yes\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Persist=yes*" },
@@ -296,6 +309,52 @@ test_faulty_device (void)
       g_assert_cmpuint (settings->devices->len, ==, 1);
       g_assert_cmpstr (((RegiondDeviceSettings *) g_ptr_array_index (settings->devices, 0))->id, ==, "good");
     }
+}
+
+static const char *
+find_id (RegiondSettings *settings,
+         const char      *text,
+         guint32          vendor_id,
+         guint32          device_id)
+{
+  const RegiondPciSettings *found;
+  RegiondAddress address;
+
+  g_assert_true (regiond_address_parse (text, &address));
+  found = regiond_settings_find_pci (settings, &address, vendor_id, device_id);
+  return found != NULL ? found->id : NULL;
+}
+
+static void
+test_pci (void)
+{
+  g_autoptr (RegiondSettings) settings = NULL;
+  RegiondPciSettings *device;
+
+  put (etc, "devices.d/a.conf", "[Device]\nBackend=vfio\nMatch=1af4:1110\nDescription=Ring\n"
+                                "MinimumRevocation=immediate\nZeroRegions=bar2;bar4;\n");
+  put (etc, "devices.d/b.conf", "[Device]\nBackend=vfio\nMatch=1AF4:1110\n");
+  put (etc, "devices.d/c.conf", "[Device]\nBackend=vfio\nMatch=00:10.0\n");
+  put (etc, "regiond.conf", "[Daemon]\nUnsafeNoIommu=yes\n");
+  settings = load (NULL);
+
+  g_assert_cmpuint (settings->devices->len, ==, 0);
+  g_assert_cmpuint (settings->pci_devices->len, ==, 3);
+  g_assert_true (settings->unsafe_noiommu);
+  device = g_ptr_array_index (settings->pci_devices, 0);
+  g_assert_cmpstr (device->description, ==, "Ring");
+  g_assert_cmpuint (device->minimum, ==, REGIOND_REVOCATION_IMMEDIATE);
+  g_assert_cmpuint (g_strv_length (device->zero_regions), ==, 2);
+  g_assert_cmpstr (device->zero_regions[1], ==, "bar4");
+  device = g_ptr_array_index (settings->pci_devices, 1);
+  g_assert_null (device->description);
+  g_assert_cmpuint (device->minimum, ==, REGIOND_REVOCATION_ON_CLOSE);
+  g_assert_cmpuint (g_strv_length (device->zero_regions), ==, 0);
+
+  g_assert_cmpstr (find_id (settings, "0000:00:11.0", 0x1af4, 0x1110), ==, "a");
+  g_assert_cmpstr (find_id (settings, "0000:00:10.0", 0x1af4, 0x1110), ==, "c");
+  g_assert_cmpstr (find_id (settings, "0000:00:10.0", 0x1234, 0x11e8), ==, "c");
+  g_assert_cmpstr (find_id (settings, "0001:00:10.0", 0x1234, 0x11e8), ==, NULL);
 }
 
 static char *
@@ -336,6 +395,7 @@ main (int   argc,
   g_test_add_func ("/settings/a-limit-that-cannot-be-kept-is-said-at-the-start", test_warnings);
   g_test_add_func ("/settings/a-mistake-in-regiond.conf-is-an-error", test_bad_daemon);
   g_test_add_func ("/settings/devices-come-sorted", test_devices);
+  g_test_add_func ("/settings/a-file-tells-how-pci-devices-are-served", test_pci);
   g_test_add_func ("/settings/the-administrators-file-masks-the-vendors", test_mask);
   g_test_add_func ("/settings/a-faulty-device-is-left-out-and-the-others-served", test_faulty_device);
   status = g_test_run ();

@@ -37,6 +37,15 @@ regiond_address_parse (const char     *text,
   return TRUE;
 }
 
+gboolean
+regiond_address_parse_short (const char     *text,
+                             RegiondAddress *self)
+{
+  g_autofree char *whole = g_strconcat ("0000:", text, NULL);
+
+  return regiond_address_parse (text, self) || regiond_address_parse (whole, self);
+}
+
 char *
 regiond_address_to_string (const RegiondAddress *self)
 {

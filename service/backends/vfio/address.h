@@ -16,6 +16,9 @@ typedef struct {
  * around it. FALSE for anything else. */
 gboolean regiond_address_parse (const char *text, RegiondAddress *self);
 
+/* Also without the domain, as people write it and lspci does: "00:10.0" is in domain 0. */
+gboolean regiond_address_parse_short (const char *text, RegiondAddress *self);
+
 /* As the kernel spells it. */
 char    *regiond_address_to_string (const RegiondAddress *self);
 
