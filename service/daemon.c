@@ -8,6 +8,7 @@
 #include "lease.h"
 #include "manager.h"
 #include "mechanisms/proxy.h"
+#include "parking.h"
 #include "text.h"
 #include "units.h"
 
@@ -108,6 +109,7 @@ regiond_daemon_new (GDBusConnection *connection,
   self->connection = g_object_ref (connection);
   self->settings = settings;
   self->devices = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_object_unref);
+  self->groups = regiond_groups_new ();
   self->next_lease = get_first_lease ();
   self->budget = regiond_budget_new (settings->max_memory);
   self->ledger = make_ledger (settings);
@@ -145,6 +147,8 @@ regiond_daemon_free (RegiondDaemon *self)
       g_autoptr (RegiondDevice) device = g_object_ref (l->data);
 
       regiond_daemon_remove_device (self, device, REGIOND_END_SHUTDOWN);
+      if (regiond_device_severs (device))
+        regiond_parking_finish (device);
       regiond_tenancy_abandon (regiond_device_get_tenancy (device));
     }
 
@@ -154,6 +158,7 @@ regiond_daemon_free (RegiondDaemon *self)
       g_object_unref (self->manager);
     }
   g_hash_table_unref (self->devices);
+  regiond_groups_free (self->groups);
   regiond_clients_free (self->clients);
   regiond_authority_free (self->authority);
   regiond_server_stop (self->server);

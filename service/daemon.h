@@ -4,6 +4,7 @@
 #include "authority.h"
 #include "budget.h"
 #include "client.h"
+#include "groups.h"
 #include "ledger.h"
 #include "mechanisms/server.h"
 #include "settings.h"
@@ -17,7 +18,6 @@
 #define REGIOND_DEVICES_PATH REGIOND_PATH "/devices"
 #define REGIOND_LEASES_PATH REGIOND_PATH "/leases"
 
-typedef struct _RegiondDevice RegiondDevice;
 typedef struct _RegiondDeviceTerms RegiondDeviceTerms;
 
 /* The one of each that everybody shares, and the table of devices. */
@@ -33,6 +33,7 @@ typedef struct {
   RegiondServer            *server; /* of proxied files */
   GDBusInterfaceSkeleton   *manager;
   GHashTable               *devices; /* last element of the path -> RegiondDevice */
+  RegiondGroups            *groups;  /* of devices */
   guint64                   next_lease;
 } RegiondDaemon;
 

@@ -3,20 +3,13 @@
 
 #include "error.h"
 #include "log.h"
+#include "news.h"
 #include "offer.h"
 #include "opening.h"
+#include "parking.h"
 #include "reset.h"
 #include "text.h"
 #include "verification.h"
-
-#define DEVICE_INTERFACE "org.regiond1.Device"
-
-/* The properties that change. They are made when they are asked for. */
-typedef struct {
-  RegiondDeviceState state;
-  guint              lingering;
-  char              *exclusive;
-} RegiondDeviceNews;
 
 struct _RegiondDevice {
   RegiondDBusDeviceSkeleton parent_instance;
@@ -31,13 +24,18 @@ struct _RegiondDevice {
   RegiondTenancy           *tenancy;
   RegiondTurns             *turns;
   RegiondVerifications     *verifications;
+  gboolean                  severs; /* RegiondBackendClass */
   gboolean                  resetting;
+  gboolean                  parking; /* a turn that parks waits */
+  gboolean                  must_settle;
+  gboolean                  stuck; /* a turn has not come back */
   gboolean                  exported;
+  gboolean                  leaving;
+  guint                     grace; /* the timer of that */
   gboolean                  gone;
+  guint                     remains; /* that the backend has last had */
   GError                   *failure;
-  RegiondDeviceNews         announced; /* what the bus has been told */
-  gboolean                  leases_changed; /* since then */
-  GSource                  *announcement; /* pending */
+  RegiondNews              *news;
 };
 
 static void regiond_device_iface_init (RegiondDBusDeviceIface *iface);
@@ -48,20 +46,12 @@ G_DEFINE_TYPE_WITH_CODE (RegiondDevice, regiond_device, REGIOND_DBUS_TYPE_DEVICE
 enum { PROP_EXCLUSIVE = 1, PROP_LEASES, PROP_LINGERING, PROP_STATE };
 
 static void
-cancel_announcement (RegiondDevice *self)
-{
-  if (self->announcement != NULL)
-    g_source_destroy (self->announcement);
-  g_clear_pointer (&self->announcement, g_source_unref);
-}
-
-static void
 regiond_device_finalize (GObject *object)
 {
   RegiondDevice *self = REGIOND_DEVICE (object);
 
-  cancel_announcement (self);
-  g_free (self->announced.exclusive);
+  regiond_news_free (self->news);
+  g_clear_handle_id (&self->grace, g_source_remove);
   g_clear_pointer (&self->verifications, regiond_verifications_free);
   g_clear_pointer (&self->tenancy, regiond_tenancy_free);
   g_clear_pointer (&self->turns, regiond_turns_free);
@@ -76,8 +66,20 @@ regiond_device_finalize (GObject *object)
   G_OBJECT_CLASS (regiond_device_parent_class)->finalize (object);
 }
 
-static RegiondDeviceState
-get_state (RegiondDevice *self)
+guint
+regiond_device_count_lingering (RegiondDevice *self)
+{
+  return regiond_tenancy_count_lingering (self->tenancy) + regiond_backend_count_remains (self->backend);
+}
+
+static gboolean
+is_draining (RegiondDevice *self)
+{
+  return self->severs ? regiond_device_count_lingering (self) > 0 : regiond_tenancy_is_draining (self->tenancy);
+}
+
+RegiondDeviceState
+regiond_device_get_state (RegiondDevice *self)
 {
   if (self->gone)
     return REGIOND_DEVICE_GONE;
@@ -87,7 +89,7 @@ get_state (RegiondDevice *self)
     return REGIOND_DEVICE_RESETTING;
   if (regiond_tenancy_count_active (self->tenancy) > 0)
     return REGIOND_DEVICE_LEASED;
-  return regiond_tenancy_is_draining (self->tenancy) ? REGIOND_DEVICE_DRAINING : REGIOND_DEVICE_PARKED;
+  return is_draining (self) ? REGIOND_DEVICE_DRAINING : REGIOND_DEVICE_PARKED;
 }
 
 static void
@@ -103,9 +105,9 @@ regiond_device_get_property (GObject    *object,
   else if (property == PROP_EXCLUSIVE)
     g_value_set_string (value, regiond_tenancy_get_exclusive (self->tenancy));
   else if (property == PROP_LINGERING)
-    g_value_set_uint (value, regiond_tenancy_count_lingering (self->tenancy));
+    g_value_set_uint (value, regiond_device_count_lingering (self));
   else
-    g_value_set_static_string (value, regiond_device_state_to_string (get_state (self)));
+    g_value_set_static_string (value, regiond_device_state_to_string (regiond_device_get_state (self)));
 }
 
 static void
@@ -136,87 +138,23 @@ regiond_device_init (RegiondDevice *self)
 {
 }
 
-/* Adds what is new, and takes note that it has been told. */
 static void
-add_news (RegiondDevice   *self,
-          GVariantBuilder *changed)
+publish (RegiondDevice *self,
+         gboolean       leases)
 {
-  RegiondDeviceNews *told = &self->announced;
-  const char *exclusive = regiond_tenancy_get_exclusive (self->tenancy);
-  RegiondDeviceState state = get_state (self);
-  guint lingering = regiond_tenancy_count_lingering (self->tenancy);
-
-  if (state != told->state)
-    g_variant_builder_add (changed, "{sv}", "State", g_variant_new_string (regiond_device_state_to_string (state)));
-  if (lingering != told->lingering)
-    g_variant_builder_add (changed, "{sv}", "Lingering", g_variant_new_uint32 (lingering));
-  if (g_strcmp0 (exclusive, told->exclusive) != 0)
-    g_variant_builder_add (changed, "{sv}", "Exclusive", g_variant_new_string (exclusive));
-
-  g_free (told->exclusive);
-  *told = (RegiondDeviceNews){ state, lingering, g_strdup (exclusive) };
+  if (self->exported)
+    regiond_news_publish (self->news, leases);
 }
 
-static gboolean
-has_news (RegiondDevice *self)
-{
-  const RegiondDeviceNews *told = &self->announced;
-
-  return get_state (self) != told->state || regiond_tenancy_count_lingering (self->tenancy) != told->lingering ||
-         g_strcmp0 (regiond_tenancy_get_exclusive (self->tenancy), told->exclusive) != 0;
-}
-
-/* One signal for all that has changed in a turn of the loop: the skeleton's own
- * would be a second one for each lease that comes and goes. */
-static gboolean
-announce (gpointer data)
-{
-  RegiondDevice *self = data;
-  g_auto (GVariantBuilder) changed = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
-  const char *const invalidated[] = { self->leases_changed ? "Leases" : NULL, NULL };
-  g_autoptr (GVariant) news = NULL;
-
-  cancel_announcement (self);
-  self->leases_changed = FALSE;
-  add_news (self, &changed);
-  news = g_variant_ref_sink (g_variant_builder_end (&changed));
-  if (invalidated[0] == NULL && g_variant_n_children (news) == 0)
-    return G_SOURCE_REMOVE;
-
-  g_debug ("device %s: %s", self->id, regiond_device_state_to_string (self->announced.state));
-  g_dbus_connection_emit_signal (self->daemon->connection, NULL, self->path, "org.freedesktop.DBus.Properties",
-                                 "PropertiesChanged", g_variant_new ("(s@a{sv}^as)", DEVICE_INTERFACE, news, invalidated),
-                                 NULL);
-  return G_SOURCE_REMOVE;
-}
-
-/* The list of leases alone can wait until there is nothing else to do. */
-static void
-publish (RegiondDevice *self)
-{
-  int priority = has_news (self) ? G_PRIORITY_DEFAULT : G_PRIORITY_DEFAULT_IDLE;
-
-  if (!self->exported || (priority != G_PRIORITY_DEFAULT && !self->leases_changed))
-    return;
-  if (self->announcement == NULL)
-    {
-      self->announcement = g_idle_source_new ();
-      g_source_set_priority (self->announcement, priority);
-      g_source_set_callback (self->announcement, announce, self, NULL);
-      g_source_attach (self->announcement, NULL);
-    }
-  else if (priority == G_PRIORITY_DEFAULT)
-    g_source_set_priority (self->announcement, priority);
-}
-
-static void
-log_reset (RegiondDevice *self,
-           const GError  *error)
+void
+regiond_device_log_reset (RegiondDevice *self,
+                          const char    *reason,
+                          const GError  *error)
 {
   RegiondRecord record = {
     .event = "reset",
     .device = self->id,
-    .reason = error != NULL ? error->message : "last close",
+    .reason = error != NULL ? error->message : reason,
   };
 
   regiond_log (&record);
@@ -227,8 +165,7 @@ on_changed (gpointer owner)
 {
   RegiondDevice *self = owner;
 
-  self->leases_changed = TRUE;
-  publish (self);
+  publish (self, TRUE);
   regiond_verifications_update (self->verifications, self, self->gone);
 }
 
@@ -237,14 +174,14 @@ on_emptied (gpointer owner)
 {
   RegiondDevice *self = owner;
 
+  g_clear_handle_id (&self->grace, g_source_remove);
+
   /* At once, before any turn that waits: what was lent is not lent again. */
   if (regiond_backend_spend (self->backend, NULL))
-    regiond_device_park (self);
+    regiond_parking_push (self);
   else
-    log_reset (self, NULL);
+    regiond_device_log_reset (self, "last close", NULL);
 }
-
-static void push_parking (RegiondDevice *self, gboolean leased);
 
 static void
 on_vacated (gpointer       owner,
@@ -253,104 +190,92 @@ on_vacated (gpointer       owner,
   RegiondDevice *self = owner;
 
   if (regiond_backend_spend (self->backend, region))
-    push_parking (self, TRUE);
+    regiond_parking_push_renewal (self);
 }
 
+/* Memory that has been removed has no more turns; a real device is let go of when
+ * nothing reaches it any more. */
 static void
 on_unsettled (gpointer owner,
               gboolean wait)
 {
   RegiondDevice *self = owner;
 
-  regiond_turns_hold (self->turns, wait && !self->gone);
-}
-
-static const RegiondTenancyEvents tenancy_events = { on_emptied, on_changed, on_unsettled, on_vacated };
-
-/* Parking: a turn like any other. While other regions stay leased, contents that
- * persist are taken over in the same way: at once, before somebody who still
- * has the old memory changes them. */
-
-typedef struct {
-  RegiondDevice *device;
-  gboolean       leased;
-  GError        *error;
-} Parking;
-
-static void
-parking_free (Parking *self)
-{
-  g_clear_error (&self->error);
-  g_object_unref (self->device);
-  g_free (self);
-}
-
-static RegiondTurnLength
-begin_parking (gpointer data)
-{
-  Parking *parking = data;
-
-  if (parking->device->gone || (regiond_tenancy_count_active (parking->device->tenancy) > 0) != parking->leased)
-    {
-      parking_free (parking);
-      return REGIOND_TURN_OVER;
-    }
-
-  if (!parking->leased)
-    regiond_device_set_resetting (parking->device, TRUE);
-  return REGIOND_TURN_LONG;
+  regiond_turns_hold (self->turns, wait && (self->severs || !self->gone));
 }
 
 static void
-work_parking (gpointer data)
+on_drained (gpointer owner)
 {
-  Parking *parking = data;
+  RegiondDevice *self = owner;
 
-  if (parking->leased)
-    regiond_backend_attach (parking->device->backend, NULL, &parking->error);
-  else
-    regiond_backend_park (parking->device->backend, &parking->error);
+  self->must_settle = TRUE;
+  regiond_parking_push (self);
 }
 
-static void
-done_parking (gpointer data)
+static const RegiondTenancyEvents tenancy_events = { on_emptied, on_changed, on_unsettled, on_vacated, on_drained };
+
+gboolean
+regiond_device_begin_settling (RegiondDevice *self)
 {
-  Parking *parking = data;
-  RegiondDevice *self = parking->device;
+  if (!self->must_settle || self->stuck || regiond_tenancy_is_laden (self->tenancy) ||
+      regiond_backend_count_remains (self->backend) > 0)
+    return FALSE;
 
-  /* What cannot be taken over now, is at the next opening, or refused there. */
-  if (parking->leased)
-    {
-      parking_free (parking);
-      return;
-    }
-
-  log_reset (self, parking->error);
-
-  /* Contents that there is no room to copy now stay where they are, unlent,
-   * and are copied at the next open. */
-  if (parking->error != NULL && !g_error_matches (parking->error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED))
-    regiond_device_set_failure (self, parking->error);
-  regiond_device_set_resetting (self, FALSE);
-  parking_free (parking);
+  self->must_settle = FALSE;
+  return TRUE;
 }
 
-static void
-push_parking (RegiondDevice *self,
-              gboolean       leased)
+gboolean
+regiond_device_can_park (RegiondDevice *self)
 {
-  static const RegiondTurn turn = { begin_parking, work_parking, done_parking };
-  Parking *parking = g_new0 (Parking, 1);
+  if (self->stuck || regiond_tenancy_count_active (self->tenancy) > 0)
+    return FALSE;
+  if (!self->severs)
+    return !self->gone;
+  if (regiond_tenancy_is_unsettled (self->tenancy))
+    return FALSE;
+  return self->gone || self->leaving || regiond_tenancy_find_uncut (self->tenancy) == NULL;
+}
 
-  parking->device = g_object_ref (self);
-  parking->leased = leased;
-  regiond_turns_push (self->turns, &turn, parking);
+gboolean
+regiond_device_is_parking (RegiondDevice *self)
+{
+  return self->parking;
+}
+
+void
+regiond_device_set_parking (RegiondDevice *self,
+                            gboolean       parking)
+{
+  self->parking = parking;
 }
 
 void
 regiond_device_park (RegiondDevice *self)
 {
-  push_parking (self, FALSE);
+  regiond_parking_push (self);
+}
+
+/* What comes back late has not worked, whatever it says: it is let go of, and a
+ * Reset has to show that the device still does. */
+static void
+on_stuck (gpointer owner,
+          gboolean stuck)
+{
+  RegiondDevice *self = owner;
+  g_autoptr (GError) error = NULL;
+
+  self->stuck = stuck;
+  if (!stuck)
+    {
+      regiond_parking_push (self);
+      return;
+    }
+
+  g_set_error (&error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED, "what was done to it last has not come back for %d s",
+               REGIOND_DEVICE_TURN_MOST_MS / 1000);
+  regiond_device_set_failure (self, error);
 }
 
 void
@@ -368,6 +293,8 @@ regiond_device_set_identity (RegiondDevice         *self,
   regiond_dbus_device_set_driver (device, identity->driver);
   regiond_dbus_device_set_iommu_group (device, identity->iommu_group);
   regiond_dbus_device_set_group_devices (device, (const char *const *) identity->group_devices);
+  if (self->exported)
+    regiond_groups_put (self->daemon->groups, self, identity->iommu_group);
 }
 
 /* The arrays are kept: openings and leases have regions of former ones. */
@@ -383,6 +310,64 @@ show_offer (RegiondDevice *self)
   regiond_dbus_device_set_regions (device, regiond_offer_describe (self->backend, self->regions));
 }
 
+static void
+on_backend_changed (RegiondBackend *backend,
+                    RegiondDevice  *self)
+{
+  guint remains = regiond_backend_count_remains (backend);
+
+  show_offer (self);
+  if (remains == 0 && self->remains > 0)
+    on_drained (self);
+  self->remains = remains;
+  publish (self, FALSE);
+  regiond_verifications_update (self->verifications, self, self->gone);
+}
+
+static void
+on_backend_failed (RegiondBackend *backend,
+                   const GError   *failure,
+                   RegiondDevice  *self)
+{
+  g_warning ("Device %s has failed: %s", self->id, failure->message);
+  regiond_device_set_failure (self, failure);
+}
+
+static gboolean
+on_grace_over (gpointer data)
+{
+  RegiondDevice *self = data;
+
+  self->grace = 0;
+  regiond_tenancy_end_all (self->tenancy, REGIOND_END_UNPLUGGED);
+  return G_SOURCE_REMOVE;
+}
+
+/* The kernel has it back when it is parked. */
+static void
+on_backend_leaving (RegiondBackend *backend,
+                    guint           grace,
+                    RegiondDevice  *self)
+{
+  if (self->leaving || self->gone)
+    return;
+
+  self->leaving = TRUE;
+  regiond_tenancy_warn (self->tenancy, regiond_end_to_string (REGIOND_END_UNPLUGGED), grace);
+  if (regiond_tenancy_count_active (self->tenancy) > 0)
+    self->grace = g_timeout_add (grace, on_grace_over, self);
+  else
+    regiond_parking_push (self);
+}
+
+static void
+listen_to_backend (RegiondDevice *self)
+{
+  g_signal_connect_object (self->backend, "changed", G_CALLBACK (on_backend_changed), self, 0);
+  g_signal_connect_object (self->backend, "failed", G_CALLBACK (on_backend_failed), self, 0);
+  g_signal_connect_object (self->backend, "leaving", G_CALLBACK (on_backend_leaving), self, 0);
+}
+
 RegiondDevice *
 regiond_device_new (RegiondDaemon            *daemon,
                     const RegiondDeviceTerms *terms)
@@ -393,6 +378,7 @@ regiond_device_new (RegiondDaemon            *daemon,
   RegiondDevice *self = g_object_new (REGIOND_TYPE_DEVICE, NULL);
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
   RegiondBackendClass *klass = REGIOND_BACKEND_GET_CLASS (terms->backend);
+  RegiondTenancyRules rules = { terms->tolerate, klass->severs };
 
   self->daemon = daemon;
   self->key = g_strdup (terms->id);
@@ -401,9 +387,17 @@ regiond_device_new (RegiondDaemon            *daemon,
   self->description = g_strdup (terms->description);
   self->all_regions = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   self->backend = g_object_ref (terms->backend);
-  self->tenancy = regiond_tenancy_new (&tenancy_events, G_OBJECT (self), terms->tolerate);
-  self->turns = regiond_turns_new (G_OBJECT (self));
+  self->severs = klass->severs;
+  self->tenancy = regiond_tenancy_new (&tenancy_events, G_OBJECT (self), &rules);
+  self->turns = regiond_turns_new (G_OBJECT (self), on_stuck);
   self->verifications = regiond_verifications_new ();
+  self->news = regiond_news_new (self);
+  self->remains = regiond_backend_count_remains (self->backend);
+
+  /* Memory is never stuck, but much of it takes its time. */
+  if (self->severs)
+    regiond_turns_set_limit (self->turns, REGIOND_DEVICE_TURN_MOST_MS);
+  listen_to_backend (self);
 
   regiond_dbus_device_set_id (device, self->id);
   regiond_dbus_device_set_backend (device, klass->name);
@@ -417,14 +411,21 @@ void
 regiond_device_export (RegiondDevice *self)
 {
   g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (self->path);
-  g_auto (GVariantBuilder) old = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
 
-  /* What has been set so far is no news: InterfacesAdded says it all. */
-  add_news (self, &old);
+  regiond_news_skip (self->news);
   self->exported = TRUE;
+  regiond_groups_put (self->daemon->groups, self, regiond_dbus_device_get_iommu_group (REGIOND_DBUS_DEVICE (self)));
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
   g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self));
   g_dbus_object_manager_server_export (self->daemon->objects, object);
+}
+
+/* When what waits has got its Gone, and nothing reaches it any more. */
+static void
+let_go (RegiondDevice *self)
+{
+  regiond_tenancy_look (self->tenancy);
+  regiond_parking_push (self);
 }
 
 void
@@ -432,18 +433,25 @@ regiond_device_remove (RegiondDevice *self,
                        RegiondEnd     end)
 {
   self->gone = TRUE;
-  announce (self);
+  regiond_news_announce (self->news);
   self->exported = FALSE;
+  regiond_groups_put (self->daemon->groups, self, -1);
+  g_clear_handle_id (&self->grace, g_source_remove);
+  if (end == REGIOND_END_UNPLUGGED && !self->leaving)
+    regiond_tenancy_warn (self->tenancy, regiond_end_to_string (end), 0);
   regiond_tenancy_end_all (self->tenancy, end);
 
-  /* It gives back what it has declared; what is held is given back when it is
+  /* Memory gives back what it has declared; what is held is given back when it is
    * proved gone. */
-  g_object_run_dispose (G_OBJECT (self->backend));
+  if (!self->severs)
+    g_object_run_dispose (G_OBJECT (self->backend));
 
   /* Whoever waits for a turn gets Gone. */
   regiond_turns_hold (self->turns, FALSE);
   regiond_verifications_update (self->verifications, self, TRUE);
   g_dbus_object_manager_server_unexport (self->daemon->objects, self->path);
+  if (self->severs)
+    let_go (self);
 }
 
 const char *
@@ -526,6 +534,12 @@ regiond_device_check_usable (RegiondDevice *self,
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "Device %s has been removed", self->id);
       return FALSE;
     }
+  if (self->leaving)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE,
+                   "Device %s is being unplugged or given to another driver", self->id);
+      return FALSE;
+    }
   if (self->failure != NULL)
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED,
@@ -533,6 +547,53 @@ regiond_device_check_usable (RegiondDevice *self,
       return FALSE;
     }
   return TRUE;
+}
+
+gboolean
+regiond_device_admits_beside (RegiondDevice *self,
+                              RegiondClient *client,
+                              gboolean       exclusive,
+                              const char    *wanted,
+                              GError       **error)
+{
+  if (!regiond_tenancy_admits (self->tenancy, client, exclusive, wanted, error))
+    return FALSE;
+  if (!exclusive || regiond_backend_count_remains (self->backend) == 0)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LINGERING,
+               "Device %s cannot be opened: of what was lent of device %s before regiond was started references are "
+               "left, and it is asked for exclusively; end whoever holds them, and wait with Verify", wanted, self->id);
+  return FALSE;
+}
+
+gboolean
+regiond_device_admits (RegiondDevice *self,
+                       RegiondClient *client,
+                       gboolean       exclusive,
+                       GError       **error)
+{
+  return regiond_device_check_usable (self, error) && regiond_backend_check (self->backend, error) &&
+         regiond_device_admits_beside (self, client, exclusive, self->id, error) &&
+         regiond_groups_admit (self->daemon->groups, self, client, exclusive, error);
+}
+
+gboolean
+regiond_device_severs (RegiondDevice *self)
+{
+  return self->severs;
+}
+
+gboolean
+regiond_device_is_present (RegiondDevice *self)
+{
+  return !self->gone && !self->stuck;
+}
+
+gboolean
+regiond_device_is_stuck (RegiondDevice *self)
+{
+  return self->stuck;
 }
 
 static void
@@ -571,7 +632,7 @@ regiond_device_set_resetting (RegiondDevice *self,
                               gboolean       resetting)
 {
   self->resetting = resetting;
-  publish (self);
+  publish (self, FALSE);
 }
 
 void
@@ -581,7 +642,7 @@ regiond_device_set_failure (RegiondDevice *self,
   g_clear_error (&self->failure);
   if (failure != NULL)
     self->failure = g_error_copy (failure);
-  publish (self);
+  publish (self, FALSE);
 }
 
 static gboolean

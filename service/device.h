@@ -22,6 +22,10 @@ typedef struct _RegiondDeviceTerms {
   RegiondBackend        *backend;
 } RegiondDeviceTerms;
 
+/* What is done to a real device, and has not come back for so long, has failed:
+ * who waits for it is answered, and the state is "failed". */
+#define REGIOND_DEVICE_TURN_MOST_MS (10 * 1000)
+
 /* Not yet on the bus. Everything is copied or referenced. */
 RegiondDevice  *regiond_device_new (RegiondDaemon *daemon, const RegiondDeviceTerms *terms);
 
@@ -51,8 +55,33 @@ guint64         regiond_device_get_size (RegiondDevice *self);
 /* NotFound lists the regions that there are. */
 RegiondRegion  *regiond_device_find_region (RegiondDevice *self, const char *name, GError **error);
 
-/* Gone after removal, ResetFailed in the state "failed". */
+RegiondDeviceState regiond_device_get_state (RegiondDevice *self);
+
+/* Whether it is of a kind that an ended lease must not reach (RegiondBackendClass). */
+gboolean        regiond_device_severs (RegiondDevice *self);
+
+/* How many references are left of ended leases, and of a former run. */
+guint           regiond_device_count_lingering (RegiondDevice *self);
+
+/* Gone after removal and while it is being unplugged, ResetFailed in the state
+ * "failed". */
 gboolean        regiond_device_check_usable (RegiondDevice *self, GError **error);
+
+/* Whether @client could get a lease on it now: all that can be seen at once. Also
+ * NotIsolated; Busy and Lingering name who is in the way, and where. */
+gboolean        regiond_device_admits (RegiondDevice *self, RegiondClient *client, gboolean exclusive,
+                                       GError **error);
+
+/* So for who is on this device alone, where it or another of its IOMMU group is
+ * @wanted. */
+gboolean        regiond_device_admits_beside (RegiondDevice *self, RegiondClient *client, gboolean exclusive,
+                                              const char *wanted, GError **error);
+
+/* Something that was done to it has not come back; nothing else can be done. */
+gboolean        regiond_device_is_stuck (RegiondDevice *self);
+
+/* Neither that, nor removed. */
+gboolean        regiond_device_is_present (RegiondDevice *self);
 
 /* Adds what of the polkit vocabulary speaks of the device itself. */
 void            regiond_device_add_details (RegiondDevice *self, RegiondQuestion *question);
@@ -65,3 +94,13 @@ void            regiond_device_set_failure (RegiondDevice *self, const GError *f
 
 /* Parks the device, if nobody has a lease when the turn comes. */
 void            regiond_device_park (RegiondDevice *self);
+
+/* For parking.c: whether a turn for it waits; whether there is something to be
+ * settled, which is taken to be done now; whether it may be parked now. */
+gboolean        regiond_device_is_parking (RegiondDevice *self);
+void            regiond_device_set_parking (RegiondDevice *self, gboolean parking);
+gboolean        regiond_device_begin_settling (RegiondDevice *self);
+gboolean        regiond_device_can_park (RegiondDevice *self);
+
+/* @error: it has failed. */
+void            regiond_device_log_reset (RegiondDevice *self, const char *reason, const GError *error);

@@ -23,6 +23,8 @@ struct _RegiondLease {
   gboolean                 ended;
   gboolean                 leaked;
   gint64                   patience;
+  gint64                   cut_until; /* 0: nobody has tried */
+  GQueue                   revokers; /* GDBusMethodInvocation: those who wait for the cut */
   guint                    grace; /* the timer of an announced revocation */
   char                    *revoke_reason;
 };
@@ -85,6 +87,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   regiond_dbus_lease_set_created (lease, g_get_real_time ());
   regiond_dbus_lease_set_mechanism (lease, regiond_mechanism_to_string (terms->mechanism));
   regiond_dbus_lease_set_revocation (lease, regiond_revocation_to_string (terms->revocation));
+  regiond_dbus_lease_set_isolation (lease, regiond_backend_get_isolation (regiond_device_get_backend (terms->device)));
   regiond_dbus_lease_set_state (lease, regiond_lease_state_to_string (REGIOND_LEASE_ACTIVE));
 
   regiond_client_add_lease (self->client, self);
@@ -175,6 +178,34 @@ regiond_lease_set_patience (RegiondLease *self,
   self->patience = until;
 }
 
+gboolean
+regiond_lease_is_patient (RegiondLease *self)
+{
+  return self->patience > g_get_monotonic_time ();
+}
+
+RegiondCut
+regiond_lease_get_cut (RegiondLease *self)
+{
+  if (regiond_hold_is_cut (self->hold))
+    return REGIOND_CUT_DONE;
+  if (regiond_lease_is_patient (self))
+    return REGIOND_CUT_PENDING;
+  if (regiond_hold_is_cutting (self->hold) && g_get_monotonic_time () < self->cut_until)
+    return REGIOND_CUT_PENDING;
+  return REGIOND_CUT_FAILED;
+}
+
+void
+regiond_lease_cut (RegiondLease *self)
+{
+  if (self->cut_until != 0)
+    return;
+
+  self->cut_until = g_get_monotonic_time () + REGIOND_CUT_MOST_MS * G_GINT64_CONSTANT (1000);
+  regiond_hold_cut (self->hold);
+}
+
 void
 regiond_lease_set_state (RegiondLease     *self,
                          RegiondLeaseState state)
@@ -212,6 +243,15 @@ log_event (RegiondLease  *self,
 
   regiond_client_describe (client, &record);
   regiond_log (&record);
+}
+
+void
+regiond_lease_warn (RegiondLease *self,
+                    const char   *reason,
+                    guint         grace)
+{
+  regiond_lease_set_state (self, REGIOND_LEASE_REVOKING);
+  tell_owner (self, "RevokeRequested", g_variant_new ("(su)", reason, grace));
 }
 
 void
@@ -327,9 +367,33 @@ announce_end (RegiondLease *self,
   take_reason (self, revocation);
   g_clear_handle_id (&self->grace, g_source_remove);
   self->grace = g_timeout_add (revocation->grace, on_grace_over, self);
-  regiond_lease_set_state (self, REGIOND_LEASE_REVOKING);
-  tell_owner (self, "RevokeRequested", g_variant_new ("(su)", revocation->reason, revocation->grace));
+  regiond_lease_warn (self, revocation->reason, revocation->grace);
   log_event (self, revocation->caller, "revocation", revocation->reason);
+}
+
+/* It has ended. Where what is left reaches a real device, that is said when it
+ * has been cut, or cannot be. */
+static void
+answer_revoker (RegiondLease          *self,
+                GDBusMethodInvocation *invocation)
+{
+  if (!regiond_device_severs (self->device) || regiond_hold_is_gone (self->hold) ||
+      regiond_lease_get_cut (self) == REGIOND_CUT_DONE)
+    regiond_dbus_lease_complete_revoke (REGIOND_DBUS_LEASE (self), invocation);
+  else if (regiond_lease_get_cut (self) == REGIOND_CUT_PENDING)
+    g_queue_push_tail (&self->revokers, invocation);
+  else
+    g_dbus_method_invocation_return_error (invocation, REGIOND_ERROR, REGIOND_ERROR_LINGERING,
+                                           "Lease %s has ended, but what its holder has of device %s could not be cut: "
+                                           "only its close or death ends it. End whoever holds it, and wait with Verify",
+                                           self->path, regiond_device_get_id (self->device));
+}
+
+void
+regiond_lease_settle (RegiondLease *self)
+{
+  for (guint n = g_queue_get_length (&self->revokers); n > 0; n--)
+    answer_revoker (self, g_queue_pop_head (&self->revokers));
 }
 
 static void
@@ -349,14 +413,16 @@ on_revoke_permitted (GObject      *source,
     }
 
   if (revocation->grace > 0)
-    announce_end (self, revocation);
-  else
     {
-      take_reason (self, revocation);
-      log_event (self, revocation->caller, "revocation", revocation->reason);
-      regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_REVOKED);
+      announce_end (self, revocation);
+      regiond_dbus_lease_complete_revoke (REGIOND_DBUS_LEASE (self), revocation->invocation);
+      return;
     }
-  regiond_dbus_lease_complete_revoke (REGIOND_DBUS_LEASE (self), revocation->invocation);
+
+  take_reason (self, revocation);
+  log_event (self, revocation->caller, "revocation", revocation->reason);
+  regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_REVOKED);
+  answer_revoker (self, revocation->invocation);
 }
 
 static RegiondQuestion *

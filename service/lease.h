@@ -49,6 +49,28 @@ void            regiond_lease_set_leaked (RegiondLease *self);
  * is dying (monotonic µs); 0: it has had its time. */
 gint64          regiond_lease_get_patience (RegiondLease *self);
 void            regiond_lease_set_patience (RegiondLease *self, gint64 until);
+gboolean        regiond_lease_is_patient (RegiondLease *self);
+
+/* What has become of the access of a lease that has ended, and of which
+ * something is left. */
+typedef enum {
+  REGIOND_CUT_DONE,    /* nothing of the device is reached by it any more */
+  REGIOND_CUT_PENDING, /* it may be a dying process's, or is being cut, for REGIOND_CUT_MOST_MS at the most */
+  REGIOND_CUT_FAILED,  /* it cannot be cut: only the holder's own close or death ends it */
+} RegiondCut;
+
+#define REGIOND_CUT_MOST_MS (10 * 1000)
+
+RegiondCut      regiond_lease_get_cut (RegiondLease *self);
+
+/* Takes the access away, unless that has been tried already. */
+void            regiond_lease_cut (RegiondLease *self);
+
+/* Answers who has revoked it and waits, unless the cut is still pending. */
+void            regiond_lease_settle (RegiondLease *self);
+
+/* Tells the owner that it will end in @grace ms. */
+void            regiond_lease_warn (RegiondLease *self, const char *reason, guint grace);
 
 void            regiond_lease_set_state (RegiondLease *self, RegiondLeaseState state);
 

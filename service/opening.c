@@ -24,10 +24,10 @@ typedef struct {
   RegiondWindow          window; /* its region is the device's */
   RegiondMechanism       mechanism;
   RegiondRevocation      revocation;
-  gboolean               exclusive;
   gboolean               interactive;
   char                  *label;
   GError                *error; /* the first thing in the way */
+  gboolean               answered; /* the work has not come back in time */
   RegiondCharge         *charge; /* before there is a hold to keep it */
   gint64                 until;  /* when the patience for memory is over; 0: it is not needed yet */
   RegiondHold           *hold;
@@ -135,6 +135,25 @@ read_part (Opening *self,
   return TRUE;
 }
 
+/* Writes are combined on their way through a mapping, and only where the device
+ * says that it stands that. */
+static gboolean
+check_combining (Opening *self,
+                 GError **error)
+{
+  RegiondRegion *region = self->window.region;
+
+  if (!self->window.write_combining || (self->window.access & REGIOND_ACCESS_MAP && region->prefetchable))
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+               "Region %s of device %s cannot be had with 'write-combining' and access '%s': %s", region->name,
+               regiond_device_get_id (self->device), regiond_access_to_string (self->window.access),
+               region->prefetchable ? "that is for mappings; ask for 'rm' or 'rwm'"
+                                    : "it is not prefetchable; ask without 'write-combining'");
+  return FALSE;
+}
+
 static gboolean
 read_options (Opening  *self,
               GVariant *options,
@@ -143,14 +162,18 @@ read_options (Opening  *self,
   const char *label = "", *revocation = NULL;
   guint64 offset = 0, length = G_MAXUINT64;
   const RegiondOption known[] = {
-    { "exclusive", "b", &self->exclusive }, { "interactive", "b", &self->interactive },
-    { "label", "s", &label },               { "length", "t", &length },
-    { "offset", "t", &offset },             { "revocation", "s", &revocation },
+    { "exclusive", "b", &self->window.exclusive },
+    { "interactive", "b", &self->interactive },
+    { "label", "s", &label },
+    { "length", "t", &length },
+    { "offset", "t", &offset },
+    { "revocation", "s", &revocation },
+    { "write-combining", "b", &self->window.write_combining },
   };
 
   if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error))
     return FALSE;
-  if (!read_part (self, offset, length, error))
+  if (!read_part (self, offset, length, error) || !check_combining (self, error))
     return FALSE;
   if (!regiond_text_is_printable (label, LABEL_MOST))
     {
@@ -182,13 +205,11 @@ log_event (Opening    *self,
   regiond_log (&record);
 }
 
-/* Takes both. */
+/* Takes @error. */
 static void
-refuse (Opening *opening,
-        GError  *error)
+answer_error (Opening *self,
+              GError  *error)
 {
-  g_autoptr (Opening) self = opening;
-
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
       g_clear_error (&error);
@@ -196,6 +217,36 @@ refuse (Opening *opening,
     }
   log_event (self, "refusal", NULL, error->message);
   regiond_error_return (self->invocation, error);
+}
+
+/* Takes both. */
+static void
+refuse (Opening *opening,
+        GError  *error)
+{
+  g_autoptr (Opening) self = opening;
+
+  answer_error (self, error);
+}
+
+/* What polkit was asked about has to be what will be had. */
+static gboolean
+check_mechanism (Opening *self,
+                 GError **error)
+{
+  RegiondBackend *backend = regiond_device_get_backend (self->device);
+  RegiondMechanism mechanism;
+
+  mechanism = regiond_backend_find_mechanism (backend, self->window.region, self->window.access, error);
+  if (mechanism == REGIOND_MECHANISM_NONE)
+    return FALSE;
+  if (mechanism == self->mechanism && regiond_backend_get_revocation (backend, mechanism) >= self->revocation)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+               "How region %s of device %s can be had has changed while it was being opened; call again",
+               self->window.region->name, regiond_device_get_id (self->device));
+  return FALSE;
 }
 
 /* What has to be true after every wait. */
@@ -206,9 +257,8 @@ check_again (Opening *self,
   if (g_cancellable_set_error_if_cancelled (regiond_client_get_gone (self->client), error))
     return FALSE;
 
-  return regiond_device_check_usable (self->device, error) &&
-         regiond_tenancy_admits (regiond_device_get_tenancy (self->device), self->client, self->exclusive,
-                                 regiond_device_get_id (self->device), error);
+  return regiond_device_admits (self->device, self->client, self->window.exclusive, error) &&
+         check_mechanism (self, error);
 }
 
 static RegiondPurchase
@@ -297,7 +347,7 @@ make_lease (Opening *self,
     .window = self->window,
     .mechanism = self->mechanism,
     .revocation = self->revocation,
-    .exclusive = self->exclusive,
+    .exclusive = self->window.exclusive,
     .label = self->label,
     .client = self->client,
     .hold = self->hold,
@@ -313,6 +363,20 @@ make_lease (Opening *self,
   return g_steal_pointer (&lease);
 }
 
+/* Whatever a backend says that it has done: nothing goes out before (design rule 1). */
+static gboolean
+check_isolated (Opening *self,
+                GError **error)
+{
+  if (regiond_backend_is_isolated (regiond_device_get_backend (self->device)))
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED,
+               "Device %s cannot be opened: it is not isolated from memory that is not its own",
+               regiond_device_get_id (self->device));
+  return FALSE;
+}
+
 /* FALSE with an error when there is no lease to answer with. */
 static gboolean
 grant (Opening *self,
@@ -321,7 +385,7 @@ grant (Opening *self,
   g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (RegiondLease) lease = NULL;
 
-  if (!check_again (self, error))
+  if (!check_again (self, error) || !check_isolated (self, error))
     return FALSE;
 
   regiond_hold_keep_charge (self->hold, g_steal_pointer (&self->charge));
@@ -341,8 +405,9 @@ grant (Opening *self,
 }
 
 static void done (gpointer data);
+static void late (gpointer data);
 
-static const RegiondTurn turn = { begin, work, done };
+static const RegiondTurn turn = { begin, work, done, late };
 
 static void
 await_turn (Opening *self)
@@ -362,13 +427,39 @@ try_again (Opening *self)
 }
 
 static void
+late (gpointer data)
+{
+  Opening *self = data;
+  GError *error = NULL;
+
+  self->answered = TRUE;
+  if (!regiond_device_check_usable (self->device, &error))
+    answer_error (self, error);
+}
+
+/* A reset that has failed must have worked before anybody gets anything. */
+static void
+note_failure (Opening      *self,
+              const GError *error)
+{
+  if (g_error_matches (error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED))
+    regiond_device_set_failure (self->device, error);
+}
+
+static void
 done (gpointer data)
 {
   Opening *self = data;
   g_autoptr (RegiondDevice) device = g_object_ref (self->device);
   GError *error = g_steal_pointer (&self->error);
 
-  if (error == NULL && (self->hold == NULL || regiond_hold_is_stale (self->hold)))
+  note_failure (self, error);
+  if (self->answered)
+    {
+      g_clear_error (&error);
+      opening_free (self);
+    }
+  else if (error == NULL && (self->hold == NULL || regiond_hold_is_stale (self->hold)))
     try_again (self);
   else if (error == NULL && grant (self, &error))
     opening_free (self);
@@ -425,7 +516,7 @@ make_question (Opening *self)
   regiond_question_add (question, "access", access);
   regiond_question_add (question, "offset", offset);
   regiond_question_add (question, "length", length);
-  regiond_question_add (question, "exclusive", self->exclusive ? "true" : "false");
+  regiond_question_add (question, "exclusive", self->window.exclusive ? "true" : "false");
   regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));
   regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
   regiond_question_add (question, "label", self->label);

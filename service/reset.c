@@ -12,6 +12,8 @@ typedef struct {
   RegiondClient         *client;
   gboolean               permitted; /* by polkit; else it must be the exclusive owner's */
   gboolean               leased;
+  gboolean               mending; /* a device that has failed */
+  gboolean               answered; /* the work has not come back in time */
   GError                *error;
 } Reset;
 
@@ -26,12 +28,11 @@ reset_free (Reset *self)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Reset, reset_free)
 
-/* Takes both; a NULL @error is success. */
+/* Takes @error; a NULL one is success. */
 static void
-answer (Reset  *reset,
-        GError *error)
+tell (Reset  *self,
+      GError *error)
 {
-  g_autoptr (Reset) self = reset;
   RegiondRecord record = {
     .event = error != NULL ? "refusal" : "reset",
     .device = regiond_device_get_id (self->device),
@@ -44,6 +45,16 @@ answer (Reset  *reset,
     regiond_error_return (self->invocation, error);
   else
     regiond_dbus_device_complete_reset (REGIOND_DBUS_DEVICE (self->device), self->invocation);
+}
+
+/* Takes both. */
+static void
+answer (Reset  *reset,
+        GError *error)
+{
+  g_autoptr (Reset) self = reset;
+
+  tell (self, error);
 }
 
 static gboolean
@@ -64,6 +75,20 @@ check (Reset   *self,
       !g_error_matches (unusable, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED))
     {
       g_propagate_error (error, g_steal_pointer (&unusable));
+      return FALSE;
+    }
+  if (regiond_device_is_stuck (self->device))
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+                   "Device %s cannot be reset: %s; try again when it has", regiond_device_get_id (self->device),
+                   unusable->message);
+      return FALSE;
+    }
+  if (regiond_backend_get_reset_methods (regiond_device_get_backend (self->device))[0] == NULL)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                   "Device %s cannot be reset: it has no way to do that (ResetMethods is empty)",
+                   regiond_device_get_id (self->device));
       return FALSE;
     }
   if (regiond_tenancy_has_others (regiond_device_get_tenancy (self->device), regiond_client_get_name (self->client)))
@@ -95,6 +120,7 @@ begin (gpointer data)
       return REGIOND_TURN_OVER;
     }
 
+  self->mending = !regiond_device_check_usable (self->device, NULL);
   self->leased = regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) > 0;
   regiond_device_set_resetting (self->device, TRUE);
   return REGIOND_TURN_LONG;
@@ -108,24 +134,60 @@ work (gpointer data)
   regiond_backend_reset (regiond_device_get_backend (self->device), self->leased, &self->error);
 }
 
+/* Nothing has been done to the device. */
+static gboolean
+is_refusal (const GError *error)
+{
+  return g_error_matches (error, REGIOND_ERROR, REGIOND_ERROR_BUSY) ||
+         g_error_matches (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED);
+}
+
+static GError *
+judge (Reset *self)
+{
+  GError *error = NULL;
+
+  if (is_refusal (self->error))
+    return g_steal_pointer (&self->error);
+
+  regiond_device_set_failure (self->device, self->error);
+  if (self->error != NULL)
+    g_set_error (&error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED,
+                 "Device %s could not be reset, and nothing of it is handed out until a Reset succeeds: %s",
+                 regiond_device_get_id (self->device), self->error->message);
+  return error;
+}
+
 static void
 done (gpointer data)
 {
   Reset *self = data;
   g_autoptr (RegiondDevice) device = g_object_ref (self->device);
-  GError *error = NULL;
+  gboolean kept = self->mending || self->error != NULL;
 
-  regiond_device_set_failure (device, self->error);
-  if (self->error != NULL)
-    g_set_error (&error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED,
-                 "Device %s could not be reset, and nothing of it is handed out until a Reset succeeds: %s",
-                 regiond_device_get_id (device), self->error->message);
-
-  answer (self, error);
+  if (self->answered)
+    reset_free (self);
+  else
+    answer (self, judge (self));
   regiond_device_set_resetting (device, FALSE);
+
+  /* What has been kept where something failed is let go of. */
+  if (kept && regiond_device_severs (device))
+    regiond_device_park (device);
 }
 
-static const RegiondTurn turn = { begin, work, done };
+static void
+late (gpointer data)
+{
+  Reset *self = data;
+  GError *error = NULL;
+
+  self->answered = TRUE;
+  if (!regiond_device_check_usable (self->device, &error))
+    tell (self, error);
+}
+
+static const RegiondTurn turn = { begin, work, done, late };
 
 static void
 on_permitted (GObject      *source,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tenancy.h"
 
+#include "device.h"
 #include "error.h"
+#include "leases.h"
 
 /* What a dying process is allowed until its references must be gone. */
 #define PATIENCE_US (250 * 1000)
@@ -23,7 +25,7 @@
 struct _RegiondTenancy {
   const RegiondTenancyEvents *events;
   GObject                    *owner;
-  gboolean                    tolerate;
+  RegiondTenancyRules         rules;
   GHashTable                 *active; /* a set of RegiondLease */
   GHashTable                 *ended;  /* a set of RegiondLease whose references are not proved gone */
   guint                       n_exclusive; /* among the active */
@@ -35,6 +37,7 @@ struct _RegiondTenancy {
   gint64                      looked; /* when that ended */
   gint64                      look_until;
   gint64                      unsettled_since; /* without a break; 0: it is settled */
+  gboolean                    laden; /* something is held against ended leases */
   guint                       serial;
 };
 
@@ -44,7 +47,7 @@ static GHashTable *tenancies;
 RegiondTenancy *
 regiond_tenancy_new (const RegiondTenancyEvents *events,
                      GObject                    *owner,
-                     gboolean                    tolerate)
+                     const RegiondTenancyRules  *rules)
 {
   static guint last = 0;
   RegiondTenancy *self = g_new0 (RegiondTenancy, 1);
@@ -55,9 +58,9 @@ regiond_tenancy_new (const RegiondTenancyEvents *events,
   g_hash_table_insert (tenancies, GUINT_TO_POINTER (self->serial), self);
   self->events = events;
   self->owner = owner;
-  self->tolerate = tolerate;
-  self->active = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
-  self->ended = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+  self->rules = *rules;
+  self->active = regiond_leases_new ();
+  self->ended = regiond_leases_new ();
   self->tenants = g_hash_table_new (NULL, NULL);
   return self;
 }
@@ -73,67 +76,66 @@ regiond_tenancy_free (RegiondTenancy *self)
   g_free (self);
 }
 
-/* A copy: what is done to a lease may change the sets. */
-static GPtrArray *
-copy_set (GHashTable *set)
-{
-  GPtrArray *leases = g_ptr_array_new_full (g_hash_table_size (set), g_object_unref);
-  GHashTableIter iter;
-  gpointer lease;
-
-  g_hash_table_iter_init (&iter, set);
-  while (g_hash_table_iter_next (&iter, &lease, NULL))
-    g_ptr_array_add (leases, g_object_ref (lease));
-  return leases;
-}
-
+/* A reference is shared with others and not yet told whose; or may still reach a
+ * real device. */
 static gboolean
-is_patient (RegiondLease *lease)
+is_pending (RegiondLease *lease,
+            gconstpointer data)
 {
-  return regiond_lease_get_patience (lease) > g_get_monotonic_time ();
+  return regiond_lease_get_cut (lease) == REGIOND_CUT_PENDING;
 }
 
-/* A reference is shared with others and not yet told whose. */
-static gboolean
-is_unsettled (RegiondTenancy *self)
+gboolean
+regiond_tenancy_is_unsettled (RegiondTenancy *self)
 {
-  GHashTableIter iter;
-  gpointer lease;
-
-  g_hash_table_iter_init (&iter, self->ended);
-  while (g_hash_table_iter_next (&iter, &lease, NULL))
-    {
-      if (!self->tolerate && is_patient (lease) && !regiond_hold_is_cut (regiond_lease_get_hold (lease)))
-        return TRUE;
-    }
-
-  return FALSE;
+  return !self->rules.tolerate && regiond_leases_find (self->ended, is_pending, NULL) != NULL;
 }
 
-/* Nobody is let in meanwhile; but not for longer than one who dies is allowed,
- * or one who gives up his leases one by one, and slowly, would keep the device
+/* Nobody is let in meanwhile. Memory is not shut for longer than one who dies is allowed,
+ * or one who gives up his leases one by one, and slowly, would keep it
  * shut. Who is let in then may lose what he gets with the others. */
 static gboolean
 must_wait (RegiondTenancy *self)
 {
   gint64 now = g_get_monotonic_time ();
 
-  if (!is_unsettled (self))
+  if (!regiond_tenancy_is_unsettled (self))
     self->unsettled_since = 0;
   else if (self->unsettled_since == 0)
     self->unsettled_since = now;
 
-  return self->unsettled_since != 0 && now < self->unsettled_since + PATIENCE_US;
+  return self->unsettled_since != 0 && (self->rules.severs || now < self->unsettled_since + PATIENCE_US);
+}
+
+/* What was taken from it stays taken until nothing of it is left. */
+static gboolean
+is_burden (RegiondLease *lease,
+           gconstpointer data)
+{
+  RegiondHold *hold = regiond_lease_get_hold (lease);
+
+  return regiond_hold_is_dear (hold) || !regiond_hold_is_cut (hold);
+}
+
+gboolean
+regiond_tenancy_is_laden (RegiondTenancy *self)
+{
+  return self->rules.severs && regiond_leases_find (self->ended, is_burden, NULL) != NULL;
 }
 
 static void
 announce (RegiondTenancy *self)
 {
+  gboolean was_laden = self->laden;
+
+  self->laden = regiond_tenancy_is_laden (self);
   if (self->changed)
     {
       self->changed = FALSE;
       self->events->changed (self->owner);
     }
+  if (was_laden && !self->laden)
+    self->events->drained (self->owner);
   self->events->unsettled (self->owner, must_wait (self));
 }
 
@@ -142,6 +144,7 @@ forget (RegiondTenancy *self,
         RegiondLease   *lease)
 {
   self->changed = TRUE;
+  regiond_lease_settle (lease);
   regiond_lease_unexport (lease);
   g_hash_table_remove (self->ended, lease);
 }
@@ -201,41 +204,40 @@ cut (RegiondTenancy *self,
     return;
 
   sharers = find_sharers (self, lease);
-  if (sharers->len > 0 && self->tolerate)
+  if (sharers->len > 0 && self->rules.tolerate)
     return;
 
   g_debug ("what %s held is cut; it is shared by %u other leases", regiond_lease_get_path (lease), sharers->len);
-  regiond_hold_cut (hold);
+  regiond_lease_cut (lease);
   if (sharers->len > 0 && others == REGIOND_END_SUPERSEDED)
     blame (self, lease);
   for (guint i = 0; i < sharers->len; i++)
     regiond_tenancy_end (self, g_ptr_array_index (sharers, i), others);
 }
 
+/* @data: an ended one. */
+static gboolean
+shares_fate (RegiondLease *lease,
+             gconstpointer data)
+{
+  return regiond_hold_shares_fate (regiond_lease_get_hold ((RegiondLease *) data), regiond_lease_get_hold (lease));
+}
+
 /* Somebody who died or said that he is done gets a moment for his references
  * to go. That costs the others nothing; if there are none, no moment is needed
- * to keep the region from ever being lent again. */
+ * to keep memory from ever being lent again. */
 static gboolean
 deserves_patience (RegiondTenancy *self,
                    RegiondLease   *lease,
                    RegiondEnd      end)
 {
-  GHashTableIter iter;
-  gpointer other;
+  RegiondHold *hold = regiond_lease_get_hold (lease);
 
   if (end != REGIOND_END_DISCONNECTED && end != REGIOND_END_RELEASED)
     return FALSE;
-  if (!regiond_hold_is_shared (regiond_lease_get_hold (lease)))
-    return FALSE;
-
-  g_hash_table_iter_init (&iter, self->active);
-  while (g_hash_table_iter_next (&iter, &other, NULL))
-    {
-      if (regiond_hold_shares_fate (regiond_lease_get_hold (lease), regiond_lease_get_hold (other)))
-        return TRUE;
-    }
-
-  return FALSE;
+  if (regiond_hold_is_dear (hold))
+    return TRUE;
+  return regiond_hold_is_shared (hold) && regiond_leases_find (self->active, shares_fate, lease) != NULL;
 }
 
 /* One more tenant of a region, or one less. Returns how many it has then. */
@@ -264,7 +266,28 @@ get_memory (RegiondLease *lease)
 static gboolean
 is_for_all (RegiondEnd end)
 {
-  return end == REGIOND_END_REMOVED || end == REGIOND_END_SHUTDOWN;
+  return end == REGIOND_END_REMOVED || end == REGIOND_END_UNPLUGGED || end == REGIOND_END_SHUTDOWN;
+}
+
+/* Something of it is left. Memory is drained for a moment in any case, which
+ * keeps nobody out. */
+static void
+linger (RegiondTenancy *self,
+        RegiondLease   *lease,
+        RegiondEnd      end)
+{
+  gboolean patient = deserves_patience (self, lease, end);
+
+  g_hash_table_add (self->ended, g_object_ref (lease));
+  regiond_lease_set_state (lease, REGIOND_LEASE_LINGERING);
+  if (patient || !self->rules.severs)
+    regiond_lease_set_patience (lease, g_get_monotonic_time () + PATIENCE_US);
+  if (!patient)
+    cut (self, lease, is_for_all (end) ? end : REGIOND_END_SUPERSEDED);
+  if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
+    forget (self, lease);
+  else
+    look_soon (self);
 }
 
 void
@@ -288,17 +311,7 @@ regiond_tenancy_end (RegiondTenancy *self,
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
     regiond_lease_unexport (lease);
   else
-    {
-      g_hash_table_add (self->ended, g_object_ref (lease));
-      regiond_lease_set_state (lease, REGIOND_LEASE_LINGERING);
-      regiond_lease_set_patience (lease, g_get_monotonic_time () + PATIENCE_US);
-      if (!deserves_patience (self, lease, end))
-        cut (self, lease, is_for_all (end) ? end : REGIOND_END_SUPERSEDED);
-      if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
-        forget (self, lease);
-      else
-        look_soon (self);
-    }
+    linger (self, lease, end);
 
   if (last)
     self->events->emptied (self->owner);
@@ -311,17 +324,28 @@ void
 regiond_tenancy_end_all (RegiondTenancy *self,
                          RegiondEnd      end)
 {
-  g_autoptr (GPtrArray) leases = copy_set (self->active);
+  g_autoptr (GPtrArray) leases = regiond_leases_copy (self->active);
 
   for (guint i = 0; i < leases->len; i++)
     regiond_tenancy_end (self, g_ptr_array_index (leases, i), end);
 }
 
 void
+regiond_tenancy_warn (RegiondTenancy *self,
+                      const char     *reason,
+                      guint           grace)
+{
+  g_autoptr (GPtrArray) leases = regiond_leases_copy (self->active);
+
+  for (guint i = 0; i < leases->len; i++)
+    regiond_lease_warn (g_ptr_array_index (leases, i), reason, grace);
+}
+
+void
 regiond_tenancy_abandon (RegiondTenancy *self)
 {
   g_autoptr (GObject) owner = g_object_ref (self->owner);
-  g_autoptr (GPtrArray) leases = copy_set (self->ended);
+  g_autoptr (GPtrArray) leases = regiond_leases_copy (self->ended);
 
   g_clear_handle_id (&self->timer, g_source_remove);
   for (guint i = 0; i < leases->len; i++)
@@ -341,7 +365,7 @@ lose_patience (RegiondTenancy *self,
 static void
 look_at_ended (RegiondTenancy *self)
 {
-  g_autoptr (GPtrArray) leases = copy_set (self->ended);
+  g_autoptr (GPtrArray) leases = regiond_leases_copy (self->ended);
 
   for (guint i = 0; i < leases->len; i++)
     {
@@ -352,15 +376,16 @@ look_at_ended (RegiondTenancy *self)
           g_debug ("nothing is left of %s", regiond_lease_get_path (lease));
           forget (self, lease);
         }
-      else if (regiond_lease_get_patience (lease) != 0 && !is_patient (lease))
+      else if (regiond_lease_get_patience (lease) != 0 && !regiond_lease_is_patient (lease))
         lose_patience (self, lease);
+      regiond_lease_settle (lease);
     }
 }
 
 static void
 look_at_active (RegiondTenancy *self)
 {
-  g_autoptr (GPtrArray) leases = copy_set (self->active);
+  g_autoptr (GPtrArray) leases = regiond_leases_copy (self->active);
 
   for (guint i = 0; i < leases->len; i++)
     {
@@ -368,6 +393,8 @@ look_at_active (RegiondTenancy *self)
 
       if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
         regiond_tenancy_end (self, lease, REGIOND_END_RELEASED);
+      else if (self->rules.severs && regiond_hold_is_cut (regiond_lease_get_hold (lease)))
+        regiond_tenancy_end (self, lease, REGIOND_END_SUPERSEDED);
     }
 }
 
@@ -455,41 +482,59 @@ get_owner_name (RegiondLease *lease)
   return regiond_client_get_name (regiond_lease_get_client (lease));
 }
 
+typedef struct {
+  const char *name; /* whose it is not */
+  gboolean    exclusive_only;
+} Other;
+
+static gboolean
+is_other (RegiondLease *lease,
+          gconstpointer data)
+{
+  const Other *other = data;
+
+  return !g_str_equal (get_owner_name (lease), other->name) &&
+         (!other->exclusive_only || regiond_lease_is_exclusive (lease));
+}
+
 static RegiondLease *
 find_other (GHashTable *set,
             const char *name,
             gboolean    exclusive_only)
 {
-  GHashTableIter iter;
-  gpointer lease;
+  Other other = { name, exclusive_only };
 
-  g_hash_table_iter_init (&iter, set);
-  while (g_hash_table_iter_next (&iter, &lease, NULL))
-    {
-      if (!g_str_equal (get_owner_name (lease), name) && (!exclusive_only || regiond_lease_is_exclusive (lease)))
-        return lease;
-    }
-
-  return NULL;
+  return regiond_leases_find (set, is_other, &other);
 }
 
-static RegiondLease *
-find_leak_of (RegiondTenancy *self,
-              guint32         uid)
+static guint32
+get_uid (RegiondLease *lease)
 {
-  GHashTableIter iter;
-  gpointer lease;
-
-  g_hash_table_iter_init (&iter, self->ended);
-  while (g_hash_table_iter_next (&iter, &lease, NULL))
-    {
-      if (regiond_lease_is_leaked (lease) && regiond_client_get_uid (regiond_lease_get_client (lease)) == uid)
-        return lease;
-    }
-
-  return NULL;
+  return regiond_client_get_uid (regiond_lease_get_client (lease));
 }
 
+static gboolean
+is_leak_of (RegiondLease *lease,
+            gconstpointer data)
+{
+  return regiond_lease_is_leaked (lease) && get_uid (lease) == *(const guint32 *) data;
+}
+
+static gboolean
+is_another_users (RegiondLease *lease,
+                  gconstpointer data)
+{
+  return get_uid (lease) != *(const guint32 *) data;
+}
+
+static gboolean
+is_uncut (RegiondLease *lease,
+          gconstpointer data)
+{
+  return regiond_lease_get_cut (lease) == REGIOND_CUT_FAILED;
+}
+
+/* @device: that which somebody wants, which may be another one than the lease's. */
 static gboolean
 refuse (const char   *device,
         RegiondLease *other,
@@ -498,11 +543,34 @@ refuse (const char   *device,
         GError      **error)
 {
   RegiondClient *client = regiond_lease_get_client (other);
+  const char *its = regiond_device_get_id (regiond_lease_get_device (other));
+  g_autofree char *where = NULL;
 
-  g_set_error (error, REGIOND_ERROR, code, "Device %s cannot be opened: lease %s of %s (uid %u, pid %u) %s", device,
-               regiond_lease_get_path (other), regiond_client_get_name (client), regiond_client_get_uid (client),
-               regiond_client_get_pid (client), why);
+  if (!g_str_equal (device, its))
+    where = g_strdup_printf (" on device %s of the same IOMMU group,", its);
+  g_set_error (error, REGIOND_ERROR, code, "Device %s cannot be opened: lease %s%s of %s (uid %u, pid %u) %s", device,
+               regiond_lease_get_path (other), where != NULL ? where : "", regiond_client_get_name (client),
+               regiond_client_get_uid (client), regiond_client_get_pid (client), why);
   return FALSE;
+}
+
+RegiondLease *
+regiond_tenancy_find_uncut (RegiondTenancy *self)
+{
+  return self->rules.severs ? regiond_leases_find (self->ended, is_uncut, NULL) : NULL;
+}
+
+gboolean
+regiond_tenancy_admits_user (RegiondTenancy *self,
+                             guint32         uid,
+                             const char     *device,
+                             GError        **error)
+{
+  RegiondLease *other = regiond_leases_find (self->active, is_another_users, &uid);
+
+  return other == NULL ||
+         refuse (device, other, REGIOND_ERROR_BUSY,
+                 "is another user's, and an IOMMU group is leased to one user at a time; wait until it ends", error);
 }
 
 gboolean
@@ -513,8 +581,13 @@ regiond_tenancy_admits (RegiondTenancy *self,
                         GError        **error)
 {
   const char *name = regiond_client_get_name (client);
+  guint32 uid = regiond_client_get_uid (client);
   RegiondLease *other;
 
+  if ((other = regiond_tenancy_find_uncut (self)) != NULL)
+    return refuse (device, other, REGIOND_ERROR_LINGERING,
+                   "has ended, but what its holder has cannot be cut, and still reaches the device; "
+                   "end whoever holds it, and wait with Verify", error);
   if (self->n_exclusive > 0 && (other = find_other (self->active, name, TRUE)) != NULL)
     return refuse (device, other, REGIOND_ERROR_BUSY, "has it exclusively; wait until it ends", error);
   if (exclusive && (other = find_other (self->active, name, FALSE)) != NULL)
@@ -524,7 +597,7 @@ regiond_tenancy_admits (RegiondTenancy *self,
     return refuse (device, other, REGIOND_ERROR_LINGERING,
                    "has ended, but references of it are left, and the device is asked for exclusively; "
                    "end whoever holds them, and wait with Verify", error);
-  if ((other = find_leak_of (self, regiond_client_get_uid (client))) != NULL)
+  if ((other = regiond_leases_find (self->ended, is_leak_of, &uid)) != NULL)
     return refuse (device, other, REGIOND_ERROR_LINGERING,
                    "has ended, but references of it are left that cost others their leases; "
                    "the same user gets nothing of this device until they are gone", error);
@@ -567,20 +640,17 @@ regiond_tenancy_count_lingering (RegiondTenancy *self)
   return g_hash_table_size (self->ended);
 }
 
+static gboolean
+is_patient (RegiondLease *lease,
+            gconstpointer data)
+{
+  return regiond_lease_is_patient (lease);
+}
+
 gboolean
 regiond_tenancy_is_draining (RegiondTenancy *self)
 {
-  GHashTableIter iter;
-  gpointer lease;
-
-  g_hash_table_iter_init (&iter, self->ended);
-  while (g_hash_table_iter_next (&iter, &lease, NULL))
-    {
-      if (is_patient (lease))
-        return TRUE;
-    }
-
-  return FALSE;
+  return regiond_leases_find (self->ended, is_patient, NULL) != NULL;
 }
 
 const char *
@@ -591,40 +661,14 @@ regiond_tenancy_get_exclusive (RegiondTenancy *self)
   return lease != NULL ? get_owner_name (lease) : "";
 }
 
-static int
-compare_paths (gconstpointer a,
-               gconstpointer b)
-{
-  const char *left = *(const char *const *) a, *right = *(const char *const *) b;
-  gsize length = strlen (left), other = strlen (right);
-
-  /* The paths differ in a number at their end. */
-  return length != other ? (length < other ? -1 : 1) : strcmp (left, right);
-}
-
-static char **
-list (GHashTable *set)
-{
-  GPtrArray *paths = g_ptr_array_new ();
-  GHashTableIter iter;
-  gpointer lease;
-
-  g_hash_table_iter_init (&iter, set);
-  while (g_hash_table_iter_next (&iter, &lease, NULL))
-    g_ptr_array_add (paths, g_strdup (regiond_lease_get_path (lease)));
-  g_ptr_array_sort (paths, compare_paths);
-  g_ptr_array_add (paths, NULL);
-  return (char **) g_ptr_array_free (paths, FALSE);
-}
-
 char **
 regiond_tenancy_list_active (RegiondTenancy *self)
 {
-  return list (self->active);
+  return regiond_leases_list (self->active);
 }
 
 char **
 regiond_tenancy_list_ended (RegiondTenancy *self)
 {
-  return list (self->ended);
+  return regiond_leases_list (self->ended);
 }

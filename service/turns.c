@@ -12,22 +12,43 @@ typedef struct {
 } Entry;
 
 struct _RegiondTurns {
-  GObject *owner;   /* no reference: each Entry has one */
-  GQueue   waiting; /* Entry */
-  gboolean running;
-  gboolean on_hold;
+  GObject         *owner;   /* no reference: each Entry has one */
+  GQueue           waiting; /* Entry */
+  gboolean         running;
+  gboolean         on_hold;
+  guint            limit; /* ms; 0: none */
+  RegiondTurnsFunc func;
+  Entry           *at_work; /* while the limit for it runs, and after */
+  guint            timer;
+  gboolean         stuck; /* it is over */
 };
 
 static void run_next (RegiondTurns *self);
+static gboolean on_worked (gpointer data);
 
 RegiondTurns *
-regiond_turns_new (GObject *owner)
+regiond_turns_new (GObject         *owner,
+                   RegiondTurnsFunc func)
 {
   RegiondTurns *self = g_new0 (RegiondTurns, 1);
 
   self->owner = owner;
+  self->func = func;
   g_queue_init (&self->waiting);
   return self;
+}
+
+void
+regiond_turns_set_limit (RegiondTurns *self,
+                         guint         limit)
+{
+  self->limit = limit;
+}
+
+gboolean
+regiond_turns_is_running (RegiondTurns *self)
+{
+  return self->running;
 }
 
 void
@@ -49,17 +70,6 @@ finish (Entry *entry)
 {
   entry->turn->done (entry->data);
   entry->turns->running = FALSE;
-}
-
-static gboolean
-on_worked (gpointer data)
-{
-  Entry *entry = data;
-
-  finish (entry);
-  run_next (entry->turns);
-  entry_free (entry);
-  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -90,10 +100,71 @@ get_pool (void)
   return pool;
 }
 
+/* Those that hang leave as many to the others. */
+static void
+change_workers (int more)
+{
+  GThreadPool *pool = get_pool ();
+
+  g_thread_pool_set_max_threads (pool, g_thread_pool_get_max_threads (pool) + more, NULL);
+}
+
+static gboolean
+on_late (gpointer data)
+{
+  RegiondTurns *self = data;
+  Entry *entry = self->at_work;
+
+  self->timer = 0;
+  self->stuck = TRUE;
+  change_workers (1);
+  self->func (self->owner, TRUE);
+  if (entry->turn->late != NULL)
+    entry->turn->late (entry->data);
+  run_next (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+come_back (RegiondTurns *self)
+{
+  g_clear_handle_id (&self->timer, g_source_remove);
+  if (!self->stuck)
+    return;
+
+  self->stuck = FALSE;
+  change_workers (-1);
+  self->func (self->owner, FALSE);
+}
+
+static gboolean
+on_worked (gpointer data)
+{
+  Entry *entry = data;
+
+  finish (entry);
+  come_back (entry->turns);
+  run_next (entry->turns);
+  entry_free (entry);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+set_off (Entry *entry)
+{
+  RegiondTurns *self = entry->turns;
+
+  self->at_work = entry;
+  if (self->limit > 0)
+    self->timer = g_timeout_add (self->limit, on_late, self);
+  g_thread_pool_push (get_pool (), entry, NULL);
+}
+
 /* Whether the turn is over already. */
 static gboolean
 take (Entry *entry)
 {
+  entry->turns->running = TRUE;
   switch (entry->turn->begin (entry->data))
     {
     case REGIOND_TURN_OVER:
@@ -104,11 +175,21 @@ take (Entry *entry)
       finish (entry);
       return TRUE;
     case REGIOND_TURN_LONG:
-      g_thread_pool_push (get_pool (), entry, NULL);
+      set_off (entry);
       return FALSE;
     }
 
   g_assert_not_reached ();
+}
+
+/* Behind one that has not come back. */
+static void
+turn_away (Entry *entry)
+{
+  RegiondTurnLength length = entry->turn->begin (entry->data);
+
+  g_assert (length == REGIOND_TURN_OVER);
+  entry_free (entry);
 }
 
 static void
@@ -116,11 +197,13 @@ run_next (RegiondTurns *self)
 {
   g_autoptr (GObject) owner = g_object_ref (self->owner);
 
+  while (self->stuck && !g_queue_is_empty (&self->waiting))
+    turn_away (g_queue_pop_head (&self->waiting));
+
   while (!self->running && !self->on_hold && !g_queue_is_empty (&self->waiting))
     {
       Entry *entry = g_queue_pop_head (&self->waiting);
 
-      self->running = TRUE;
       if (take (entry))
         entry_free (entry);
     }

@@ -20,14 +20,30 @@ typedef struct {
   void (*work) (gpointer data);
   /* On the main thread again. It finishes with its data. */
   void (*done) (gpointer data);
+  /* On the main thread, where the owner's limit is over and the work has not come back: whoever waits
+   * for it is answered. Done is called all the same, if it ever comes back. NULL: nobody waits. */
+  void (*late) (gpointer data);
 } RegiondTurn;
 
-/* @owner has the turns and is kept alive while one runs or waits. */
-RegiondTurns *regiond_turns_new (GObject *owner);
+/* A long turn has not come back (@stuck); it has come back after all, and is done. */
+typedef void (*RegiondTurnsFunc) (gpointer owner, gboolean stuck);
+
+/* @owner has the turns and is kept alive while one runs or waits. @func (NULL
+ * where there is no limit) is told with it. */
+RegiondTurns *regiond_turns_new (GObject *owner, RegiondTurnsFunc func);
+
+/* How long (ms) a long turn may take; 0, at first: without end. After that the owner
+ * is told, then the turn itself that it is late; and while it has not come back
+ * every other one begins as soon as it is pushed, and must find that it is over.
+ * A turn that hangs takes no worker from others. */
+void          regiond_turns_set_limit (RegiondTurns *self, guint limit);
 
 /* Only when no turn is running or waiting. */
 void          regiond_turns_free (RegiondTurns *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondTurns, regiond_turns_free)
+
+/* Whether one is at work. */
+gboolean      regiond_turns_is_running (RegiondTurns *self);
 
 /* Queues a turn; it may begin before this returns. */
 void          regiond_turns_push (RegiondTurns *self, const RegiondTurn *turn, gpointer data);

@@ -50,7 +50,7 @@ describe (RegiondDevice *device)
   g_variant_builder_add (&builder, "{sv}", "proofs",
                          g_variant_new_strv ((const char *const *) proofs->pdata, proofs->len));
   g_variant_builder_add (&builder, "{sv}", "references",
-                         g_variant_new_uint32 (regiond_tenancy_count_lingering (tenancy)));
+                         g_variant_new_uint32 (regiond_device_count_lingering (device)));
   g_variant_builder_add (&builder, "{sv}", "leases", g_variant_new_objv ((const char *const *) ended, -1));
   return g_variant_builder_end (&builder);
 }
@@ -61,10 +61,8 @@ answer (RegiondDevice         *device,
         GDBusMethodInvocation *invocation,
         GVariant              *evidence)
 {
-  RegiondTenancy *tenancy = regiond_device_get_tenancy (device);
-
   regiond_dbus_device_complete_verify (REGIOND_DBUS_DEVICE (device), invocation,
-                                       regiond_tenancy_count_lingering (tenancy) == 0, evidence);
+                                       regiond_device_count_lingering (device) == 0, evidence);
 }
 
 /* Takes one out of the queue; its invocation is the caller's to answer. */
@@ -183,7 +181,7 @@ regiond_verifications_start (RegiondVerifications  *self,
     regiond_tenancy_look (tenancy);
 
   /* Nobody is told what was seen before he asked, unless that is that nothing is left. */
-  if (regiond_tenancy_count_lingering (tenancy) == 0 || (timeout == 0 && rest == 0))
+  if (regiond_device_count_lingering (device) == 0 || (timeout == 0 && rest == 0))
     answer (device, invocation, describe (device));
   else if (timeout == 0)
     await (self, device, invocation, rest, FALSE);
@@ -200,7 +198,7 @@ regiond_verifications_update (RegiondVerifications *self,
 
   if (g_queue_is_empty (&self->waiting))
     return;
-  if (!gone && regiond_tenancy_count_lingering (regiond_device_get_tenancy (device)) > 0)
+  if (!gone && regiond_device_count_lingering (device) > 0)
     return;
 
   if (!gone)

@@ -158,7 +158,7 @@ struct _House {
   GDBusConnection *bus;
   RegiondDaemon   *daemon;
   RegiondTenancy  *tenancy;
-  guint            emptied, changed;
+  guint            emptied, changed, drained;
   gboolean         waiting;
 };
 
@@ -199,20 +199,27 @@ on_vacated (gpointer       owner,
 {
 }
 
-static const RegiondTenancyEvents events = { on_emptied, on_changed, on_unsettled, on_vacated };
+static void
+on_drained (gpointer owner)
+{
+  ((House *) owner)->drained++;
+}
+
+static const RegiondTenancyEvents events = { on_emptied, on_changed, on_unsettled, on_vacated, on_drained };
 
 static House *
 house_new (gboolean tolerate)
 {
   House *self = g_object_new (TYPE_HOUSE, NULL);
   const char *directories[2] = { NULL, NULL };
+  RegiondTenancyRules rules = { tolerate, FALSE };
   g_autoptr (GError) error = NULL;
 
   self->bus = fixture_connect (shared);
   directories[0] = shared->directory;
   self->daemon = regiond_daemon_new (self->bus, regiond_settings_load (directories, NULL), &error);
   g_assert_no_error (error);
-  self->tenancy = regiond_tenancy_new (&events, G_OBJECT (self), tolerate);
+  self->tenancy = regiond_tenancy_new (&events, G_OBJECT (self), &rules);
   return self;
 }
 

@@ -60,13 +60,13 @@ done (gpointer data)
   step->done = TRUE;
 }
 
-static const RegiondTurn turn = { begin, work, done };
+static const RegiondTurn turn = { begin, work, done, NULL };
 
 static void
 test_serial (void)
 {
   g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
-  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner, NULL);
   g_autoptr (GString) story = g_string_new (NULL);
   Step a = { story, 'a', REGIOND_TURN_LONG }, b = { story, 'b', REGIOND_TURN_LONG }, c = { story, 'c', REGIOND_TURN_LONG };
 
@@ -83,7 +83,7 @@ static void
 test_short (void)
 {
   g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
-  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner, NULL);
   g_autoptr (GString) story = g_string_new (NULL);
   GMutex gate;
   Step a = { story, 'a', REGIOND_TURN_SHORT }, b = { story, 'b', REGIOND_TURN_LONG, &gate };
@@ -108,7 +108,7 @@ static void
 test_refused (void)
 {
   g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
-  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner, NULL);
   g_autoptr (GString) story = g_string_new (NULL);
   Step a = { story, 'a', REGIOND_TURN_OVER }, b = { story, 'b', REGIOND_TURN_OVER }, c = { story, 'c', REGIOND_TURN_LONG };
 
@@ -123,7 +123,7 @@ static void
 test_hold (void)
 {
   g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
-  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner, NULL);
   g_autoptr (GString) story = g_string_new (NULL);
   GMutex gate;
   Step a = { story, 'a', REGIOND_TURN_LONG, &gate }, b = { story, 'b', REGIOND_TURN_LONG };
@@ -176,7 +176,7 @@ owner_class_init (OwnerClass *klass)
 static void
 owner_init (Owner *self)
 {
-  self->turns = regiond_turns_new (G_OBJECT (self));
+  self->turns = regiond_turns_new (G_OBJECT (self), NULL);
 }
 
 static void

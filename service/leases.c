@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "leases.h"
+
+GHashTable *
+regiond_leases_new (void)
+{
+  return g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+}
+
+GPtrArray *
+regiond_leases_copy (GHashTable *self)
+{
+  GPtrArray *leases = g_ptr_array_new_full (g_hash_table_size (self), g_object_unref);
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, self);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    g_ptr_array_add (leases, g_object_ref (lease));
+  return leases;
+}
+
+RegiondLease *
+regiond_leases_find (GHashTable       *self,
+                     RegiondLeasesFunc func,
+                     gconstpointer     data)
+{
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, self);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    {
+      if (func (lease, data))
+        return lease;
+    }
+
+  return NULL;
+}
+
+static int
+compare_paths (gconstpointer a,
+               gconstpointer b)
+{
+  const char *left = *(const char *const *) a, *right = *(const char *const *) b;
+  gsize length = strlen (left), other = strlen (right);
+
+  /* The paths differ in a number at their end. */
+  return length != other ? (length < other ? -1 : 1) : strcmp (left, right);
+}
+
+char **
+regiond_leases_list (GHashTable *self)
+{
+  GPtrArray *paths = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer lease;
+
+  g_hash_table_iter_init (&iter, self);
+  while (g_hash_table_iter_next (&iter, &lease, NULL))
+    g_ptr_array_add (paths, g_strdup (regiond_lease_get_path (lease)));
+  g_ptr_array_sort (paths, compare_paths);
+  g_ptr_array_add (paths, NULL);
+  return (char **) g_ptr_array_free (paths, FALSE);
+}

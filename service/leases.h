@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "lease.h"
+
+/* A set of leases: a GHashTable that holds references to them. */
+GHashTable   *regiond_leases_new (void);
+
+/* A copy: what is done to a lease may change the set. */
+GPtrArray    *regiond_leases_copy (GHashTable *self);
+
+typedef gboolean (*RegiondLeasesFunc) (RegiondLease *lease, gconstpointer data);
+
+/* One of those for which @func is TRUE, or NULL. */
+RegiondLease *regiond_leases_find (GHashTable *self, RegiondLeasesFunc func, gconstpointer data);
+
+/* Object paths, NULL-terminated, in the order of opening. */
+char        **regiond_leases_list (GHashTable *self);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "parking.h"
+
+#include "error.h"
+#include "log.h"
+
+typedef struct {
+  RegiondDevice *device;
+  gboolean       settle;
+  gboolean       park;
+  GError        *error;
+} Parking;
+
+static Parking *
+parking_new (RegiondDevice *device)
+{
+  Parking *self = g_new0 (Parking, 1);
+
+  self->device = g_object_ref (device);
+  return self;
+}
+
+static void
+parking_free (Parking *self)
+{
+  g_clear_error (&self->error);
+  g_object_unref (self->device);
+  g_free (self);
+}
+
+static RegiondTurnLength
+begin (gpointer data)
+{
+  Parking *self = data;
+
+  regiond_device_set_parking (self->device, FALSE);
+  self->settle = regiond_device_begin_settling (self->device);
+  self->park = regiond_device_can_park (self->device);
+  if (!self->settle && !self->park)
+    {
+      parking_free (self);
+      return REGIOND_TURN_OVER;
+    }
+
+  if (self->park)
+    regiond_device_set_resetting (self->device, TRUE);
+  return REGIOND_TURN_LONG;
+}
+
+static void
+work (gpointer data)
+{
+  Parking *self = data;
+  RegiondBackend *backend = regiond_device_get_backend (self->device);
+
+  if (self->settle && !regiond_backend_settle (backend, &self->error))
+    return;
+  if (self->park)
+    regiond_backend_park (backend, &self->error);
+}
+
+static void
+done (gpointer data)
+{
+  Parking *self = data;
+
+  if (self->park)
+    regiond_device_log_reset (self->device, self->settle ? "nothing is left of ended leases" : "last close", self->error);
+
+  /* Contents that there is no room to copy now stay where they are, unlent,
+   * and are copied at the next open. */
+  if (self->error != NULL && !g_error_matches (self->error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED))
+    regiond_device_set_failure (self->device, self->error);
+  if (self->park)
+    regiond_device_set_resetting (self->device, FALSE);
+  parking_free (self);
+}
+
+void
+regiond_parking_push (RegiondDevice *device)
+{
+  static const RegiondTurn turn = { begin, work, done, NULL };
+
+  /* One that waits does for all. */
+  if (regiond_device_is_parking (device))
+    return;
+
+  regiond_device_set_parking (device, TRUE);
+  regiond_turns_push (regiond_device_get_turns (device), &turn, parking_new (device));
+}
+
+static RegiondTurnLength
+begin_renewal (gpointer data)
+{
+  Parking *self = data;
+
+  if (regiond_device_is_present (self->device) &&
+      regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) > 0)
+    return REGIOND_TURN_LONG;
+
+  parking_free (self);
+  return REGIOND_TURN_OVER;
+}
+
+static void
+work_renewal (gpointer data)
+{
+  Parking *self = data;
+
+  regiond_backend_attach (regiond_device_get_backend (self->device), NULL, &self->error);
+}
+
+/* What cannot be taken over now, is at the next opening, or refused there. */
+static void
+done_renewal (gpointer data)
+{
+  parking_free (data);
+}
+
+void
+regiond_parking_push_renewal (RegiondDevice *device)
+{
+  static const RegiondTurn turn = { begin_renewal, work_renewal, done_renewal, NULL };
+
+  regiond_turns_push (regiond_device_get_turns (device), &turn, parking_new (device));
+}
+
+/* The worker may outlive the wait. */
+typedef struct {
+  RegiondBackend *backend;
+  GMutex          lock;
+  GCond           over;
+  gboolean        done;
+} Farewell;
+
+static void
+farewell_clear (Farewell *self)
+{
+  g_object_unref (self->backend);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->over);
+}
+
+static void
+farewell_unref (Farewell *self)
+{
+  g_atomic_rc_box_release_full (self, (GDestroyNotify) farewell_clear);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Farewell, farewell_unref)
+
+static gpointer
+say_farewell (gpointer data)
+{
+  g_autoptr (Farewell) self = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!regiond_backend_park (self->backend, &error))
+    g_warning ("A device could not be parked: %s", error->message);
+  g_mutex_lock (&self->lock);
+  self->done = TRUE;
+  g_cond_signal (&self->over);
+  g_mutex_unlock (&self->lock);
+  return NULL;
+}
+
+void
+regiond_parking_finish (RegiondDevice *device)
+{
+  g_autoptr (Farewell) self = g_atomic_rc_box_new0 (Farewell);
+  gint64 until = g_get_monotonic_time () + REGIOND_DEVICE_TURN_MOST_MS * G_GINT64_CONSTANT (1000);
+  gboolean in_time = !regiond_turns_is_running (regiond_device_get_turns (device));
+
+  self->backend = g_object_ref (regiond_device_get_backend (device));
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->over);
+  if (in_time)
+    g_thread_unref (g_thread_new ("farewell", say_farewell, g_atomic_rc_box_acquire (self)));
+
+  g_mutex_lock (&self->lock);
+  while (in_time && !self->done)
+    in_time = g_cond_wait_until (&self->over, &self->lock, until);
+  g_mutex_unlock (&self->lock);
+  if (!in_time)
+    g_warning ("Device %s is left as it is: something that is done to it has not come back", regiond_device_get_id (device));
+}
