@@ -96,6 +96,7 @@ space_init_nvme (Space *self)
 {
   space_init (self, 4096);
   space_add (self, 0x40, PCI_CAP_ID_PM);
+  space_put16 (self, 0x40 + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
   space_add (self, 0x50, PCI_CAP_ID_MSI);
   space_put16 (self, 0x50 + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT);
   space_add (self, 0x70, PCI_CAP_ID_VPD);
