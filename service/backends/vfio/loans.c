@@ -449,7 +449,10 @@ regiond_loans_list (RegiondLoans *self)
       if (loan->serials->len > 0)
         g_ptr_array_add (addresses, g_strdup (key));
       else if (lent)
-        remove_file (self, key);
+        {
+          g_message ("Nothing is left of what was lent of device %s", (char *) key);
+          remove_file (self, key);
+        }
     }
 
   g_ptr_array_sort (addresses, compare);

@@ -5,8 +5,8 @@
 
 /* Drivers that say so themselves (driver_managed_dma in the kernel). Of a driver
  * that is not listed the kernel has the last word, when the group is opened. */
-static gboolean
-leaves_dma_alone (const char *driver)
+gboolean
+regiond_viability_allows (const char *driver)
 {
   return strstr (driver, "vfio") != NULL || g_str_equal (driver, "pci-stub") || g_str_equal (driver, "pcieport") ||
          g_str_equal (driver, "shpchp");
@@ -42,7 +42,7 @@ regiond_viability_check (guint       group,
     {
       g_autofree char *driver = find_driver (devices, address);
 
-      if (driver == NULL || leaves_dma_alone (driver))
+      if (driver == NULL || regiond_viability_allows (driver))
         continue;
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED,
                    "The device shares IOMMU group %u with %s, which is bound to the driver %s and so cannot be "
