@@ -48,6 +48,12 @@ static const Rule pm_rules[] = {
     .acts = PCI_PM_CTRL_PME_STATUS },
 };
 
+/* Where a device forgets itself on its way back from D3hot (PCI PM 1.2, 5.4.1), its
+ * BARs would come to lie over others', and what isolates it would be gone. */
+static const Rule forgetful_pm_rules[] = {
+  { PCI_PM_CTRL, .exclusive = PCI_PM_CTRL_DATA_SEL_MASK | PCI_PM_CTRL_PME_STATUS, .acts = PCI_PM_CTRL_PME_STATUS },
+};
+
 /* With a 1 in F the data are written into the device's memory, for ever. */
 static const Rule vpd_rules[] = {
   { PCI_VPD_ADDR, .exclusive = PCI_VPD_ADDR_MASK, .acts = PCI_VPD_ADDR_F },
@@ -128,6 +134,17 @@ apply (RegiondRegisters *self,
     }
 }
 
+static void
+apply_power (RegiondRegisters *self,
+             const guint8     *space,
+             guint             base)
+{
+  gboolean keeps = (get_word (space, base + PCI_PM_CTRL) & PCI_PM_CTRL_NO_SOFT_RESET) != 0;
+
+  claim (self, base, PCI_PM_SIZEOF);
+  apply (self, base, keeps ? pm_rules : forgetful_pm_rules, 1);
+}
+
 /* Address, data and mask; the pending bits behind them are the device's. */
 static void
 apply_msi (RegiondRegisters *self,
@@ -188,8 +205,7 @@ apply_capability (RegiondRegisters *self,
   switch (space[base])
     {
     case PCI_CAP_ID_PM:
-      claim (self, base, PCI_PM_SIZEOF);
-      apply (self, base, pm_rules, G_N_ELEMENTS (pm_rules));
+      apply_power (self, space, base);
       break;
     case PCI_CAP_ID_VPD:
       claim (self, base, PCI_CAP_VPD_SIZEOF);

@@ -10,7 +10,7 @@
  *
  * Any lease that writes: error flags (STATUS, DEVSTA), cache line size, latency
  * timer. An exclusive one also: memory and I/O decoding, INTx disable, BIST, the
- * power state, VPD's address, MSI and MSI-X, and the registers of the device's
+ * power state (of a device that keeps its config space in D3hot), VPD's address, MSI and MSI-X, and the registers of the device's
  * own, which are in vendor-specific capabilities or in none. Nobody: bus
  * mastering, the BARs, the ROM's base, anything of PCI Express beyond that, any
  * other capability, anything of a bridge. */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* An attribute has a page at the most. */
@@ -176,6 +175,19 @@ regiond_sysfs_write (RegiondSysfs *self,
     return TRUE;
 
   set_error (self, errsv, name, "write to", error);
+  return FALSE;
+}
+
+gboolean
+regiond_sysfs_stat (RegiondSysfs *self,
+                    const char   *name,
+                    struct stat  *status,
+                    GError      **error)
+{
+  if (self->fd >= 0 && fstatat (self->fd, name, status, 0) == 0)
+    return TRUE;
+
+  set_error (self, errno, name, "look at", error);
   return FALSE;
 }
 

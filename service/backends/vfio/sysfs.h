@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gio/gio.h>
+#include <sys/stat.h>
 
 /* The folder that the kernel keeps of one PCI device
  * (Documentation/ABI/testing/sysfs-bus-pci), by the names of what is in it, which
@@ -38,6 +39,9 @@ gboolean      regiond_sysfs_write (RegiondSysfs *self, const char *name, const c
 
 /* Where a link ends ("driver" -> "vfio-pci"): the last element, or NULL where there is no such link. */
 char         *regiond_sysfs_read_link (RegiondSysfs *self, const char *name);
+
+/* What stat(2) says of it: the size of "config" and of "resource0" is that of the region. */
+gboolean      regiond_sysfs_stat (RegiondSysfs *self, const char *name, struct stat *status, GError **error);
 
 /* A descriptor, closed on exec, that the caller closes; or -1 with errno. */
 int           regiond_sysfs_open (RegiondSysfs *self, const char *name, int flags);
