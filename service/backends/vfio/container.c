@@ -245,3 +245,9 @@ regiond_container_open_device (RegiondContainer *self,
 {
   return ioctl (self->group, VFIO_GROUP_GET_DEVICE_FD, address);
 }
+
+int
+regiond_container_get_group_fd (RegiondContainer *self)
+{
+  return self->group;
+}

@@ -31,3 +31,6 @@ gboolean          regiond_container_is_isolating (RegiondContainer *self);
 /* A new VFIO fd of the device at @address ("0000:00:10.0"). -1 with errno:
  * ENODEV when it is no longer of the group, or bound to another driver. */
 int               regiond_container_open_device (RegiondContainer *self, const char *address);
+
+/* The group's VFIO fd, for ioctls that want it as a proof; the container's own. */
+int               regiond_container_get_group_fd (RegiondContainer *self);

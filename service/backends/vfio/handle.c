@@ -139,6 +139,12 @@ regiond_handle_get_fd (RegiondHandle *self)
 }
 
 int
+regiond_handle_get_group_fd (RegiondHandle *self)
+{
+  return regiond_container_get_group_fd (self->container);
+}
+
+int
 regiond_handle_get_request_fd (RegiondHandle *self)
 {
   return self->request;

@@ -25,6 +25,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondHandle, regiond_handle_close)
 /* For ioctls; the handle's own. */
 int            regiond_handle_get_fd (RegiondHandle *self);
 
+/* Its group's VFIO fd; the container's own. */
+int            regiond_handle_get_group_fd (RegiondHandle *self);
+
 /* Becomes readable (an eventfd) when the kernel wants the device back: it waits
  * until this handle is closed. -1: this kernel has no such event. */
 int            regiond_handle_get_request_fd (RegiondHandle *self);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/vfio/resetter.h"
+#include "error.h"
+#include "fixture.h"
+#include "registers.h"
+#include "space.h"
+#include "sysfs-tree.h"
+
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <unistd.h>
+
+/* A device whose reset lasts until the gate is opened. */
+typedef struct {
+  SysfsTree    tree;
+  Proxies      proxies;
+  RegiondHold *hold;
+  int          fd;
+  Space        space;
+} Device;
+
+static void
+device_init (Device     *self,
+             const char *methods)
+{
+  g_autofree char *path = NULL;
+
+  sysfs_tree_init (&self->tree);
+  proxies_init (&self->proxies);
+  self->hold = proxies_open (&self->proxies, R | W, &self->fd);
+  path = g_strdup_printf ("/proc/%d/fd/%d", getpid (), self->fd);
+  sysfs_tree_link (&self->tree, "reset", path);
+  sysfs_tree_put (&self->tree, "reset_method", methods, -1);
+  space_init_nvme (&self->space);
+  sysfs_tree_put (&self->tree, "config", self->space.bytes, self->space.size);
+}
+
+static void
+device_clear (Device *self)
+{
+  proxies_finish (&self->hold, self->fd);
+  proxies_clear (&self->proxies);
+  sysfs_tree_clear (&self->tree);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Device, device_clear)
+
+typedef struct {
+  RegiondResetter *resetter;
+  gboolean         done;
+  GError          *error;
+} Attempt;
+
+static gpointer
+run_attempt (gpointer data)
+{
+  Attempt *attempt = data;
+
+  attempt->done = regiond_resetter_reset (attempt->resetter, NULL, TRUE, &attempt->error);
+  return NULL;
+}
+
+/* Starts a reset, and returns while it lasts. */
+static GThread *
+start (Device  *device,
+       Attempt *attempt)
+{
+  GThread *thread;
+
+  *attempt = (Attempt){ regiond_resetter_new (device->tree.sysfs), FALSE, NULL };
+  registers_let (device->proxies.registers, FALSE);
+  thread = g_thread_new ("reset", run_attempt, attempt);
+  wait_until (registers_count_begun (device->proxies.registers) > 0);
+  return thread;
+}
+
+static void
+finish (Device  *device,
+        Attempt *attempt,
+        GThread *thread)
+{
+  registers_let (device->proxies.registers, TRUE);
+  g_thread_join (thread);
+  regiond_resetter_free (attempt->resetter);
+}
+
+static void
+check_methods (const char *said,
+               const char *wanted)
+{
+  g_auto (SysfsTree) tree;
+  g_autoptr (RegiondResetter) resetter = NULL;
+  g_autofree char *found = NULL;
+
+  sysfs_tree_init (&tree);
+  if (said != NULL)
+    sysfs_tree_put (&tree, "reset_method", said, -1);
+  resetter = regiond_resetter_new (tree.sysfs);
+  found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
+  g_assert_cmpstr (found, ==, wanted);
+}
+
+static void
+test_order (void)
+{
+  check_methods ("flr bus\n", "flr bus");
+  check_methods ("pm\n", "pm");
+  check_methods ("pm bus\n", "bus pm");
+  check_methods ("device_specific acpi flr af_flr pm bus cxl_bus\n",
+                 "device_specific acpi flr af_flr bus cxl_bus pm");
+  check_methods ("pm novel flr\n", "flr novel pm");
+}
+
+static void
+test_none (void)
+{
+  g_auto (SysfsTree) tree;
+  g_autoptr (RegiondResetter) resetter = NULL;
+  g_autoptr (GError) error = NULL;
+  Space space;
+
+  check_methods (NULL, "");
+  check_methods ("\n", "");
+  sysfs_tree_init (&tree);
+  space_init_ivshmem (&space);
+  sysfs_tree_put (&tree, "config", space.bytes, space.size);
+  resetter = regiond_resetter_new (tree.sysfs);
+  g_assert_false (regiond_resetter_reset (resetter, NULL, FALSE, &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, "0000:00:10.0");
+}
+
+/* On the same bus, on another, in another domain. */
+static void
+test_neighbours (void)
+{
+  const char *const others[] = { "0000:01:00.0", "0001:00:10.0", "0000:00:10.1" };
+  const char *const wanted[] = { "bus pm", "bus pm", "pm" };
+  g_auto (SysfsTree) tree;
+
+  sysfs_tree_init (&tree);
+  sysfs_tree_put (&tree, "reset_method", "pm bus\n", -1);
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("../%s/vendor", others[i]);
+      g_autoptr (RegiondResetter) resetter = NULL;
+      g_autofree char *found = NULL;
+
+      sysfs_tree_put (&tree, name, "0x1af4\n", -1);
+      resetter = regiond_resetter_new (tree.sysfs);
+      found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
+      g_assert_cmpstr (found, ==, wanted[i]);
+    }
+}
+
+static void
+test_best (void)
+{
+  g_auto (Device) device;
+  Attempt attempt;
+  GThread *thread;
+  g_autofree char *during = NULL, *after = NULL;
+
+  device_init (&device, "pm bus flr\n");
+  thread = start (&device, &attempt);
+  during = sysfs_tree_get (&device.tree, "reset_method");
+  finish (&device, &attempt, thread);
+  g_assert_no_error (attempt.error);
+  g_assert_true (attempt.done);
+  g_assert_true (g_str_has_prefix (during, "flr")); /* a plain file keeps the rest */
+  after = sysfs_tree_get (&device.tree, "reset_method");
+  g_assert_true (g_str_has_prefix (after, "pm bus flr"));
+  g_assert_cmpuint (device.proxies.registers->bytes[0], ==, '1');
+}
+
+static void
+test_pm (void)
+{
+  g_auto (Device) device;
+  Attempt attempt;
+  GThread *thread;
+
+  device_init (&device, "pm\n");
+  g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*0000:00:10.0*pm*");
+  thread = start (&device, &attempt);
+  finish (&device, &attempt, thread);
+  g_assert_true (attempt.done);
+  g_test_assert_expected_messages ();
+}
+
+/* Both were tried, and the methods are what they were. */
+static void
+test_failed (void)
+{
+  g_auto (SysfsTree) tree;
+  g_autoptr (RegiondResetter) resetter = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *after = NULL;
+  Space space;
+
+  sysfs_tree_init (&tree);
+  space_init_nvme (&space);
+  sysfs_tree_put (&tree, "config", space.bytes, space.size);
+  sysfs_tree_put (&tree, "reset_method", "flr bus\n", -1);
+  sysfs_tree_link (&tree, "reset", "/dev/full");
+  resetter = regiond_resetter_new (tree.sysfs);
+  g_assert_false (regiond_resetter_reset (resetter, NULL, FALSE, &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED, "0000:00:10.0", "flr:", "bus:",
+                     g_strerror (ENOSPC));
+  after = sysfs_tree_get (&tree, "reset_method");
+  g_assert_true (g_str_has_prefix (after, "flr bus"));
+}
+
+static void
+check_not_back (Device     *device,
+                gsize       offset,
+                const char *said)
+{
+  Attempt attempt;
+  GThread *thread = start (device, &attempt);
+
+  space_put16 (&device->space, offset, space_get16 (&device->space, offset) ^ 0xff00);
+  sysfs_tree_put (&device->tree, "config", device->space.bytes, device->space.size);
+  finish (device, &attempt, thread);
+  g_assert_false (attempt.done);
+  assert_error_says (attempt.error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED, "flr", said);
+  g_clear_error (&attempt.error);
+}
+
+static void
+test_not_proof (void)
+{
+  g_auto (Device) device;
+
+  device_init (&device, "flr\n");
+  check_not_back (&device, PCI_BASE_ADDRESS_0 + 2, "config space has not come back");
+}
+
+static void
+test_no_answer (void)
+{
+  g_auto (Device) device;
+
+  device_init (&device, "flr\n");
+  check_not_back (&device, PCI_VENDOR_ID, "does not answer");
+}
+
+/* Errors that the device has seen are no difference. */
+static void
+test_flags (void)
+{
+  g_auto (Device) device;
+  Attempt attempt;
+  GThread *thread;
+
+  device_init (&device, "flr\n");
+  thread = start (&device, &attempt);
+  space_put16 (&device.space, PCI_STATUS, PCI_STATUS_CAP_LIST);
+  sysfs_tree_put (&device.tree, "config", device.space.bytes, device.space.size);
+  finish (&device, &attempt, thread);
+  g_assert_no_error (attempt.error);
+}
+
+static void
+test_unplugged (void)
+{
+  g_auto (Device) device;
+  Attempt attempt;
+  GThread *thread;
+
+  device_init (&device, "flr bus\n");
+  thread = start (&device, &attempt);
+  sysfs_tree_unplug (&device.tree);
+  finish (&device, &attempt, thread);
+  g_assert_error (attempt.error, REGIOND_ERROR, REGIOND_ERROR_GONE);
+  g_clear_error (&attempt.error);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/resetter/the-best-comes-first", test_order);
+  g_test_add_func ("/resetter/without-a-way-there-is-none", test_none);
+  g_test_add_func ("/resetter/a-bus-with-neighbours-is-not-reset", test_neighbours);
+  g_test_add_func ("/resetter/the-best-is-done-alone", test_best);
+  g_test_add_func ("/resetter/pm-is-warned-of", test_pm);
+  g_test_add_func ("/resetter/each-failure-is-told", test_failed);
+  g_test_add_func ("/resetter/a-success-is-no-proof", test_not_proof);
+  g_test_add_func ("/resetter/who-does-not-answer-is-not-reset", test_no_answer);
+  g_test_add_func ("/resetter/flags-are-no-difference", test_flags);
+  g_test_add_func ("/resetter/unplugged-in-a-reset-it-is-gone", test_unplugged);
+  return g_test_run ();
+}
