@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/vfio/mappings.h"
+#include "fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SIZE (64 * 1024)
+
+/* Files of memory stand for those of BARs: what lies beyond the end of one that
+ * was cut short is a mapping without pages, as one that was zapped. */
+typedef struct {
+  int   file;
+  pid_t child; /* has the file mapped */
+} Held;
+
+typedef void (*Life) (void);
+
+static void
+sleep_for_ever (void)
+{
+  for (;;)
+    pause ();
+}
+
+static void
+run_for_ever (void)
+{
+  for (volatile guint turns = 0;; turns++)
+    ;
+}
+
+static gpointer
+sleep_in_a_thread (gpointer data)
+{
+  sleep_for_ever ();
+  return NULL;
+}
+
+/* The first thread ends, the second one stays. */
+static void
+leave_a_thread (void)
+{
+  pthread_t thread;
+
+  pthread_create (&thread, NULL, sleep_in_a_thread, NULL);
+  pthread_exit (NULL);
+}
+
+static void
+live (int  file,
+      int  ready,
+      Life life)
+{
+  void *memory = mmap (NULL, SIZE, PROT_READ, MAP_SHARED, file, 0);
+
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  close (file);
+  if (memory == MAP_FAILED || write (ready, "", 1) != 1)
+    _exit (1);
+  life ();
+  _exit (1);
+}
+
+static void
+held_init (Held *self,
+           Life  life)
+{
+  int ends[2];
+  char byte;
+
+  self->file = memfd_create ("bar", MFD_CLOEXEC);
+  g_assert_no_errno (ftruncate (self->file, SIZE));
+  g_assert_no_errno (pipe (ends));
+  self->child = fork ();
+  g_assert_no_errno (self->child);
+  if (self->child == 0)
+    live (self->file, ends[1], life);
+  close (ends[1]);
+  g_assert_cmpint (read (ends[0], &byte, 1), ==, 1);
+  close (ends[0]);
+}
+
+static void
+held_clear (Held *self)
+{
+  close (self->file);
+  kill (self->child, SIGKILL);
+  g_assert_cmpint (waitpid (self->child, NULL, 0), ==, self->child);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Held, held_clear)
+
+static RegiondMappings
+look (Held *self)
+{
+  return regiond_mappings_look (&self->file, 1);
+}
+
+static void
+zap (Held *self)
+{
+  g_assert_no_errno (ftruncate (self->file, 0));
+}
+
+static void
+test_live (void)
+{
+  g_auto (Held) held = { 0 };
+
+  held_init (&held, sleep_for_ever);
+  g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_LIVE);
+}
+
+static void
+test_zapped (void)
+{
+  g_auto (Held) held = { 0 };
+
+  held_init (&held, sleep_for_ever);
+  zap (&held);
+  g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_NONE);
+}
+
+static void
+test_unmapped (void)
+{
+  g_auto (Held) held = { 0 };
+  int other = memfd_create ("other", MFD_CLOEXEC);
+
+  held_init (&held, sleep_for_ever);
+  g_assert_cmpint (regiond_mappings_look (&other, 1), ==, REGIOND_MAPPINGS_NONE);
+  close (other);
+}
+
+/* Who runs may move his mapping while it is being looked for. */
+static void
+test_running (void)
+{
+  g_auto (Held) held = { 0 };
+
+  held_init (&held, run_for_ever);
+  zap (&held);
+  g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_UNKNOWN);
+}
+
+static void
+test_thread_that_stays (void)
+{
+  g_auto (Held) held = { 0 };
+
+  held_init (&held, leave_a_thread);
+  g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_LIVE);
+  zap (&held);
+  g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_NONE);
+}
+
+static void
+test_second_file (void)
+{
+  g_auto (Held) zapped = { 0 };
+  g_auto (Held) held = { 0 };
+
+  held_init (&zapped, sleep_for_ever);
+  zap (&zapped);
+  held_init (&held, sleep_for_ever);
+  g_assert_cmpint (regiond_mappings_look ((int[]){ zapped.file, held.file }, 2), ==, REGIOND_MAPPINGS_LIVE);
+}
+
+/* Waits for the one child, and hands on how it ended. */
+static int
+wait_for_child (pid_t child)
+{
+  int status;
+
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  return WIFEXITED (status) ? WEXITSTATUS (status) : 1;
+}
+
+/* Somebody else's processes cannot be looked into. */
+static void
+test_not_permitted (void)
+{
+  g_auto (Held) held = { 0 };
+  pid_t child;
+
+  held_init (&held, sleep_for_ever);
+  if ((child = fork ()) == 0)
+    _exit (setresuid (65534, 65534, 65534) == 0 && look (&held) == REGIOND_MAPPINGS_UNKNOWN ? 0 : 1);
+  g_assert_cmpint (wait_for_child (child), ==, 0);
+}
+
+static void
+add_tests (void)
+{
+  g_test_add_func ("/mappings/one-that-has-its-pages-is-seen", test_live);
+  g_test_add_func ("/mappings/what-was-zapped-is-not", test_zapped);
+  g_test_add_func ("/mappings/another-file-is-not", test_unmapped);
+  g_test_add_func ("/mappings/a-holder-that-runs-cannot-be-told", test_running);
+  g_test_add_func ("/mappings/a-thread-that-outlives-the-first-is-seen", test_thread_that_stays);
+  g_test_add_func ("/mappings/any-of-several-files-counts", test_second_file);
+  g_test_add_func ("/mappings/without-permission-it-cannot-be-told", test_not_permitted);
+}
+
+/* Processes that nobody may look into, as a sandbox has around it, would make
+ * every answer UNKNOWN: so among processes of the test's own. */
+static gboolean
+enter_own_processes (int *status)
+{
+  pid_t child;
+
+  if (unshare (CLONE_NEWPID | CLONE_NEWNS) < 0)
+    {
+      *status = 77;
+      return FALSE;
+    }
+  for (int generation = 0; generation < 2; generation++)
+    {
+      if ((child = fork ()) != 0)
+        {
+          *status = wait_for_child (child);
+          return FALSE;
+        }
+    }
+  g_assert_no_errno (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+  g_assert_no_errno (mount ("proc", "/proc", "proc", 0, NULL));
+  return TRUE;
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  int status;
+
+  return enter_own_processes (&status) ? fixture_main (argc, argv, add_tests) : status;
+}
