@@ -176,6 +176,10 @@ on_emptied (gpointer owner)
 
   g_clear_handle_id (&self->grace, g_source_remove);
 
+  /* A real device is not parked before nothing reaches it any more. */
+  if (self->severs && regiond_tenancy_is_unsettled (self->tenancy))
+    regiond_turns_hold (self->turns, TRUE);
+
   /* At once, before any turn that waits: what was lent is not lent again. */
   if (regiond_backend_spend (self->backend, NULL))
     regiond_parking_push (self);

@@ -169,7 +169,7 @@ regiond_parking_finish (RegiondDevice *device)
 {
   g_autoptr (Farewell) self = g_atomic_rc_box_new0 (Farewell);
   gint64 until = g_get_monotonic_time () + REGIOND_DEVICE_TURN_MOST_MS * G_GINT64_CONSTANT (1000);
-  gboolean in_time = !regiond_turns_is_running (regiond_device_get_turns (device));
+  gboolean in_time = regiond_turns_wait (regiond_device_get_turns (device), until);
 
   self->backend = g_object_ref (regiond_device_get_backend (device));
   g_mutex_init (&self->lock);

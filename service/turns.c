@@ -9,7 +9,11 @@ typedef struct {
   GObject           *owner;
   const RegiondTurn *turn;
   gpointer           data;
+  gboolean           worked; /* under work_lock */
 } Entry;
+
+static GMutex work_lock;
+static GCond work_over; /* of any */
 
 struct _RegiondTurns {
   GObject         *owner;   /* no reference: each Entry has one */
@@ -46,9 +50,18 @@ regiond_turns_set_limit (RegiondTurns *self,
 }
 
 gboolean
-regiond_turns_is_running (RegiondTurns *self)
+regiond_turns_wait (RegiondTurns *self,
+                    gint64        until)
 {
-  return self->running;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&work_lock);
+
+  while (self->running && !self->at_work->worked)
+    {
+      if (!g_cond_wait_until (&work_over, &work_lock, until))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 void
@@ -80,6 +93,10 @@ work (gpointer data,
   g_autoptr (GSource) source = g_idle_source_new ();
 
   entry->turn->work (entry->data);
+  g_mutex_lock (&work_lock);
+  entry->worked = TRUE;
+  g_cond_broadcast (&work_over);
+  g_mutex_unlock (&work_lock);
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, on_worked, entry, NULL);
   g_source_attach (source, NULL);
@@ -216,7 +233,7 @@ regiond_turns_push (RegiondTurns      *self,
 {
   Entry *entry = g_new (Entry, 1);
 
-  *entry = (Entry){ self, g_object_ref (self->owner), turn, data };
+  *entry = (Entry){ self, g_object_ref (self->owner), turn, data, FALSE };
   g_queue_push_tail (&self->waiting, entry);
   run_next (self);
 }

@@ -42,8 +42,9 @@ void          regiond_turns_set_limit (RegiondTurns *self, guint limit);
 void          regiond_turns_free (RegiondTurns *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondTurns, regiond_turns_free)
 
-/* Whether one is at work. */
-gboolean      regiond_turns_is_running (RegiondTurns *self);
+/* Blocks until none is at work, without any being done by that: the service ends.
+ * FALSE where that is still so @until (monotonic µs). */
+gboolean      regiond_turns_wait (RegiondTurns *self, gint64 until);
 
 /* Queues a turn; it may begin before this returns. */
 void          regiond_turns_push (RegiondTurns *self, const RegiondTurn *turn, gpointer data);

@@ -9,6 +9,7 @@ typedef struct {
   RegiondTurnLength length;
   GMutex           *gate; /* work waits for it */
   gboolean          done;
+  gboolean          late;
 } Step;
 
 /* How many turns are at work, and whether there ever were two. */
@@ -60,7 +61,16 @@ done (gpointer data)
   step->done = TRUE;
 }
 
-static const RegiondTurn turn = { begin, work, done, NULL };
+static void
+late (gpointer data)
+{
+  Step *step = data;
+
+  tell (step, 'l');
+  step->late = TRUE;
+}
+
+static const RegiondTurn turn = { begin, work, done, late };
 
 static void
 test_serial (void)
@@ -147,6 +157,84 @@ test_hold (void)
   g_mutex_clear (&gate);
 }
 
+static GString *owners_story;
+
+static void
+on_stuck (gpointer owner,
+          gboolean stuck)
+{
+  g_string_append (owners_story, stuck ? "stuck " : "back ");
+}
+
+static void
+test_late (void)
+{
+  g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner, on_stuck);
+  g_autoptr (GString) story = owners_story = g_string_new (NULL);
+  GMutex gate;
+  Step a = { story, 'a', REGIOND_TURN_LONG, &gate }, b = { story, 'b', REGIOND_TURN_OVER };
+  Step c = { story, 'c', REGIOND_TURN_OVER }, d = { story, 'd', REGIOND_TURN_LONG };
+
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  regiond_turns_set_limit (turns, 50);
+  regiond_turns_push (turns, &turn, &a);
+  regiond_turns_push (turns, &turn, &b);
+  regiond_turns_hold (turns, TRUE);
+  g_assert_false (regiond_turns_wait (turns, g_get_monotonic_time () + 10000));
+
+  /* Who waits is turned away at once, and whoever comes, on hold or not. */
+  wait_until (a.late);
+  regiond_turns_push (turns, &turn, &c);
+  g_assert_cmpstr (story->str, ==, "ba stuck la bb bc ");
+  g_mutex_unlock (&gate);
+  wait_until (a.done);
+  g_assert_cmpstr (story->str, ==, "ba stuck la bb bc da back ");
+  regiond_turns_push (turns, &turn, &d);
+  regiond_turns_hold (turns, FALSE);
+  g_assert_true (regiond_turns_wait (turns, g_get_monotonic_time () + G_TIME_SPAN_MINUTE));
+  g_assert_false (d.done);
+  wait_until (d.done);
+  g_assert_true (regiond_turns_wait (turns, 0));
+  g_assert_cmpstr (story->str, ==, "ba stuck la bb bc da back bd dd ");
+  g_assert_false (overlapped);
+  g_mutex_clear (&gate);
+}
+
+/* As many as there are workers hang, and one comes after them. */
+static void
+test_workers (void)
+{
+  enum { MANY = 64 };
+  g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (GString) story = owners_story = g_string_new (NULL);
+  RegiondTurns *turns[MANY], *last = regiond_turns_new (owner, NULL);
+  Step steps[MANY], step = { story, 'z', REGIOND_TURN_LONG };
+  GMutex gate;
+
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  for (guint i = 0; i < MANY; i++)
+    {
+      steps[i] = (Step){ story, 'a', REGIOND_TURN_LONG, &gate };
+      turns[i] = regiond_turns_new (owner, on_stuck);
+      regiond_turns_set_limit (turns[i], 100);
+      regiond_turns_push (turns[i], &turn, &steps[i]);
+    }
+  regiond_turns_push (last, &turn, &step);
+  wait_until (step.done);
+  g_mutex_unlock (&gate);
+  for (guint i = 0; i < MANY; i++)
+    {
+      wait_until (steps[i].done);
+      regiond_turns_free (turns[i]);
+    }
+  regiond_turns_free (last);
+  overlapped = FALSE;
+  g_mutex_clear (&gate);
+}
+
 typedef struct {
   GObject       parent;
   RegiondTurns *turns;
@@ -228,6 +316,8 @@ main (int   argc,
   g_test_add_func ("/turns/a-short-one-is-done-at-once-in-its-turn", test_short);
   g_test_add_func ("/turns/who-has-nothing-to-do-is-passed-over", test_refused);
   g_test_add_func ("/turns/on-hold-nobody-begins", test_hold);
+  g_test_add_func ("/turns/who-does-not-come-back-keeps-nobody-waiting", test_late);
+  g_test_add_func ("/turns/who-hangs-takes-no-worker-from-others", test_workers);
   g_test_add_func ("/turns/the-owner-lives-while-one-waits", test_owner);
   g_test_add_func ("/turns/a-refused-turn-keeps-nobody-alive", test_owner_refused);
   return g_test_run ();

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "yard.h"
+
+#include <unistd.h>
+
+static Fixture *shared;
+
+/* Of another user, or of the same where there is but one. */
+static GDBusConnection *
+connect_other (void)
+{
+  return geteuid () == 0 ? fixture_connect_as (shared, 1) : NULL;
+}
+
+static void
+test_one_user (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  GDBusConnection *other = connect_other (), *mine = fixture_connect (shared);
+  g_autoptr (RegiondLease) lease = NULL, beside = NULL, theirs = NULL;
+
+  if (other == NULL)
+    {
+      g_test_skip ("two users' parts need root");
+      client_leave (mine);
+      return;
+    }
+
+  /* Another program of the same user may have the other device. */
+  lease = yard_must_open (y, y->person, CARD, "bar2", "rw");
+  beside = yard_must_open (y, mine, SIBLING, "bar2", "rw");
+  yard_release (mine, beside);
+  yard_must_refuse (y, other, SIBLING, "rw", NULL, REGIOND_ERROR_BUSY, CARD);
+  yard_must_refuse (y, other, SIBLING, "rw", NULL, REGIOND_ERROR_BUSY, g_dbus_connection_get_unique_name (y->person));
+
+  /* The devices of a group, not those who share one of them. */
+  theirs = yard_must_open (y, other, CARD, "bar2", "rw");
+  yard_release (other, theirs);
+  g_clear_object (&theirs);
+  yard_release (y->person, lease);
+  theirs = yard_must_open (y, other, SIBLING, "bar2", "rw");
+  yard_must_refuse (y, y->person, CARD, "rw", NULL, REGIOND_ERROR_BUSY, SIBLING);
+  client_leave (other);
+  client_leave (mine);
+}
+
+static void
+test_exclusive (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  GDBusConnection *other = fixture_connect (shared);
+  const char *alone = "{'exclusive': <true>}";
+  g_autoptr (RegiondLease) lease = yard_open (y, y->person, CARD, "bar2", "rwm", alone, NULL), own = NULL, again = NULL;
+
+  g_assert_nonnull (lease);
+  yard_must_refuse (y, other, SIBLING, "rw", NULL, REGIOND_ERROR_BUSY, regiond_lease_get_path (lease));
+  own = yard_must_open (y, y->person, SIBLING, "bar2", "rw");
+  yard_release (y->person, own);
+  bar_let_go (regiond_lease_get_hold (own));
+
+  /* Cut, and still held: it is in the way of whoever wants the group alone. */
+  yard_release (y->person, lease);
+  wait_until (card->claimed);
+  yard_must_refuse (y, other, SIBLING, "rw", alone, REGIOND_ERROR_LINGERING, regiond_lease_get_path (lease));
+  again = yard_must_open (y, other, SIBLING, "bar2", "rw");
+  yard_must_refuse (y, y->person, CARD, "rw", alone, REGIOND_ERROR_BUSY, regiond_lease_get_path (again));
+  yard_release (other, again);
+  client_leave (other);
+}
+
+static void
+test_uncut_beside (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
+
+  card->uncuttable = TRUE;
+  yard_release (y->person, lease);
+  wait_until (!regiond_tenancy_is_unsettled (regiond_device_get_tenancy (yard_find (y, CARD))));
+  yard_must_refuse (y, y->person, SIBLING, "rw", NULL, REGIOND_ERROR_LINGERING, CARD);
+  bar_let_go (regiond_lease_get_hold (lease));
+  yard_expect_told (card, "attach open settle park");
+  g_object_unref (yard_must_open (y, y->person, SIBLING, "bar2", "rw"));
+}
+
+static void
+test_remains_beside (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+
+  card->remains = 1;
+  yard_must_refuse (y, y->person, SIBLING, "rw", "{'exclusive': <true>}", REGIOND_ERROR_LINGERING, CARD);
+  g_object_unref (yard_must_open (y, y->person, SIBLING, "bar2", "rw"));
+}
+
+static void
+test_no_group (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, -1), far = yard_plug (y, "0000:01:00.0", 5);
+  GDBusConnection *other = fixture_connect (shared);
+  char *members[] = { (char *) CARD, NULL };
+  RegiondIdentity moved = { .address = (char *) SIBLING, .driver = (char *) "vfio-pci", .iommu_group = 4,
+                            .group_devices = members };
+  g_autoptr (RegiondLease) lease = yard_open (y, y->person, CARD, "bar2", "rw", "{'exclusive': <true>}", NULL);
+  g_autoptr (RegiondLease) apart = yard_must_open (y, other, SIBLING, "bar2", "rw");
+  g_autoptr (RegiondLease) elsewhere = yard_must_open (y, other, "0000:01:00.0", "bar2", "rw");
+
+  /* It comes into the group, and its leases are in the way of others; it goes with its device. */
+  yard_release (y->person, lease);
+  g_clear_object (&lease);
+  regiond_device_set_identity (yard_find (y, SIBLING), &moved);
+  yard_must_refuse (y, y->person, CARD, "rw", "{'exclusive': <true>}", REGIOND_ERROR_BUSY, SIBLING);
+  regiond_daemon_remove_device (y->daemon, yard_find (y, SIBLING), REGIOND_END_UNPLUGGED);
+  lease = yard_open (y, y->person, CARD, "bar2", "rw", "{'exclusive': <true>}", NULL);
+  g_assert_nonnull (lease);
+  client_leave (other);
+}
+
+static void
+test_the_bus_goes (void)
+{
+  g_clear_pointer (&shared, fixture_free);
+}
+
+static void
+add_tests (void)
+{
+  shared = fixture_new_in_process ();
+  g_test_add_func ("/groups/one-user-at-a-time", test_one_user);
+  g_test_add_func ("/groups/exclusive-is-the-whole-group", test_exclusive);
+  g_test_add_func ("/groups/what-cannot-be-cut-keeps-everybody-out-of-all-of-it", test_uncut_beside);
+  g_test_add_func ("/groups/exclusive-waits-for-what-a-former-run-has-left", test_remains_beside);
+  g_test_add_func ("/groups/others-are-no-business-of-its", test_no_group);
+  g_test_add_func ("/groups/the-bus-may-go", test_the_bus_goes);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  return fixture_main (argc, argv, add_tests);
+}
