@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/vfio/custody.h"
+
+#include "backends/vfio/config.h"
+#include "backends/vfio/errand.h"
+#include "backends/vfio/grip.h"
+#include "backends/vfio/kernel.h"
+#include "backends/vfio/layout.h"
+#include "backends/vfio/lending.h"
+#include "backends/vfio/offer.h"
+#include "backends/vfio/resetter.h"
+#include "backends/vfio/snapshot.h"
+#include "backends/vfio/zero.h"
+#include "error.h"
+
+struct _RegiondCustody {
+  RegiondSysfs               *sysfs;
+  GStrv                       zero_regions;
+  RegiondLoans               *loans;
+  RegiondWatch               *watch;
+  RegiondServer              *server;
+  const RegiondCustodyEvents *events;
+  GWeakRef                    owner;
+  RegiondConfig              *config;
+  RegiondResetter            *resetter;
+  RegiondGate                *gate;
+  RegiondSnapshot            *snapshot;
+  RegiondBars                *bars;
+
+  GMutex       work; /* guards what follows: held for as long as the work takes */
+  RegiondGrip *grip; /* what it tells is for any thread */
+  gboolean     adopted; /* made ours in every respect, not just claimed */
+
+  GMutex        lock; /* guards what follows: never held for long */
+  GPtrArray    *regions;
+  GArray       *remains; /* gint32, the serial numbers of witnesses */
+
+  /* Atomic. */
+  int ready;
+  int leaving;
+};
+
+/* What is told on the main thread. */
+
+typedef struct {
+  RegiondCustody *custody;
+  void (*tell) (GObject *owner);
+  GError         *failure;
+} News;
+
+static void
+news_free (gpointer data)
+{
+  News *self = data;
+
+  g_clear_error (&self->failure);
+  regiond_custody_unref (self->custody);
+  g_free (self);
+}
+
+static gboolean
+deliver (gpointer data)
+{
+  News *news = data;
+  g_autoptr (GObject) owner = g_weak_ref_get (&news->custody->owner);
+
+  if (owner != NULL && news->failure != NULL)
+    news->custody->events->failed (owner, news->failure);
+  else if (owner != NULL)
+    news->tell (owner);
+  return G_SOURCE_REMOVE;
+}
+
+/* Takes @failure. */
+static void
+post (RegiondCustody *self,
+      void (*tell) (GObject *owner),
+      GError         *failure)
+{
+  News *news = g_new (News, 1);
+
+  *news = (News){ regiond_custody_ref (self), tell, failure };
+  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, news, news_free);
+}
+
+static void
+post_changed (RegiondCustody *self)
+{
+  post (self, self->events->changed, NULL);
+}
+
+static void
+on_request (gpointer data)
+{
+  RegiondCustody *self = data;
+  g_autoptr (GObject) owner = g_weak_ref_get (&self->owner);
+
+  g_atomic_int_set (&self->leaving, TRUE);
+  if (owner != NULL)
+    self->events->leaving (owner);
+}
+
+/* Lets go of what nothing needs any more. */
+static gboolean
+loosen (RegiondCustody *self,
+        GError        **error)
+{
+  gboolean changed, isolated = regiond_grip_loosen (self->grip, &changed, error);
+
+  if (!isolated)
+    g_atomic_int_set (&self->ready, FALSE);
+  if (changed)
+    post_changed (self);
+  return isolated;
+}
+
+/* Cutting. */
+
+typedef struct {
+  RegiondCustody *custody;
+  RegiondBar     *bar;
+} Cut;
+
+static void
+work_cut (gpointer data)
+{
+  g_autofree Cut *cut = data;
+  RegiondCustody *self = cut->custody;
+  GError *failure = NULL;
+
+  g_mutex_lock (&self->work);
+  if (!regiond_bar_is_claimed (cut->bar) && !regiond_grip_cut (self->grip, cut->bar, &failure))
+    {
+      regiond_bar_set_failed (cut->bar);
+      post (self, NULL, failure);
+    }
+  post_changed (self);
+  g_mutex_unlock (&self->work);
+
+  g_object_unref (cut->bar);
+  regiond_custody_unref (self);
+}
+
+void
+regiond_custody_cut (RegiondCustody *self,
+                     RegiondBar     *bar)
+{
+  Cut *cut;
+
+  if (regiond_kernel_get () == REGIOND_KERNEL_LAX)
+    {
+      regiond_bar_set_failed (bar);
+      return;
+    }
+
+  cut = g_new (Cut, 1);
+  *cut = (Cut){ regiond_custody_ref (self), g_object_ref (bar) };
+  regiond_errand_send (work_cut, cut);
+}
+
+/* Taking. */
+
+/* What VFIO knows of the regions and sysfs does not. */
+static void
+learn_layout (RegiondCustody *self)
+{
+  g_autoptr (GPtrArray) known = regiond_custody_ref_regions (self);
+  GPtrArray *more = regiond_layout_complete (known, regiond_grip_get_handle (self->grip));
+
+  g_mutex_lock (&self->lock);
+  g_clear_pointer (&self->regions, g_ptr_array_unref);
+  self->regions = more;
+  g_mutex_unlock (&self->lock);
+  post_changed (self);
+}
+
+static gboolean
+zero (RegiondCustody *self,
+      GError        **error)
+{
+  g_autoptr (GPtrArray) regions = regiond_custody_ref_regions (self);
+
+  for (guint i = 0; i < regions->len; i++)
+    {
+      RegiondRegion *region = g_ptr_array_index (regions, i);
+
+      if (g_strv_contains ((const char *const *) self->zero_regions, region->name) &&
+          !regiond_zero_region (regiond_grip_get_handle (self->grip), region->index, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* A device that cannot be reset says so (ResetMethods), and is lent as it is. */
+static gboolean
+reset_if_possible (RegiondCustody *self,
+                   gboolean        mapped,
+                   GError        **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  if (regiond_resetter_reset (self->resetter, regiond_grip_get_handle (self->grip), mapped, &why) ||
+      g_error_matches (why, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED))
+    return TRUE;
+
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
+}
+
+/* Through the open handle. */
+static gboolean
+make_fresh (RegiondCustody *self,
+            GError        **error)
+{
+  return regiond_config_restore (self->config, error) && reset_if_possible (self, FALSE, error) &&
+         regiond_grip_isolate (self->grip, error) && zero (self, error);
+}
+
+static gboolean
+has_rom (RegiondCustody *self)
+{
+  g_autoptr (GPtrArray) regions = regiond_custody_ref_regions (self);
+
+  return regiond_region_find (regions, "rom") != NULL;
+}
+
+static gboolean
+read_rom (RegiondCustody *self,
+          GCancellable   *cancellable,
+          GError        **error)
+{
+  return !has_rom (self) ||
+         regiond_snapshot_read (self->snapshot, regiond_grip_get_handle (self->grip), cancellable, error);
+}
+
+static gboolean
+refuse_remains (RegiondCustody *self,
+                GError        **error)
+{
+  guint remains = regiond_custody_count_remains (self);
+
+  if (remains == 0)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LINGERING,
+               "Device %s is not lent yet: of what it was lent for before regiond was started anew, %u references are "
+               "left; end whoever holds them, and wait with Verify", regiond_sysfs_get_name (self->sysfs), remains);
+  return FALSE;
+}
+
+/* Whatever mapping anybody has had until now, a crashed regiond's clients above all,
+ * is cut by the claim. */
+static gboolean
+claim (RegiondCustody *self,
+       GError        **error)
+{
+  g_autoptr (GPtrArray) regions = NULL;
+
+  learn_layout (self);
+  regions = regiond_custody_ref_regions (self);
+  return regiond_grip_claim_all (self->grip, regions, error);
+}
+
+/* Asleep the device would not answer. Without power management it is awake. */
+static gboolean
+keep_awake (RegiondCustody *self,
+            GError        **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  if (regiond_sysfs_write (self->sysfs, "power/control", "on", &why) ||
+      g_error_matches (why, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND))
+    return TRUE;
+
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
+}
+
+static gboolean
+enter (RegiondCustody *self,
+       GError        **error)
+{
+  return regiond_grip_hold_group (self->grip, error) && keep_awake (self, error) &&
+         regiond_grip_enter (self->grip, error);
+}
+
+static gboolean
+adopt (RegiondCustody *self,
+       GCancellable   *cancellable,
+       GError        **error)
+{
+  return refuse_remains (self, error) && enter (self, error) && regiond_grip_isolate (self->grip, error) &&
+         claim (self, error) && read_rom (self, cancellable, error) && make_fresh (self, error) &&
+         regiond_config_save (self->config, error) && loosen (self, error);
+}
+
+gboolean
+regiond_custody_take (RegiondCustody *self,
+                      GCancellable   *cancellable,
+                      GError        **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+  gboolean taken = self->adopted ? loosen (self, error) : adopt (self, cancellable, error);
+
+  self->adopted = self->adopted || taken;
+  g_atomic_int_set (&self->ready, taken);
+  return taken;
+}
+
+/* Lending. */
+
+static void
+work_loosen (gpointer data)
+{
+  g_autoptr (RegiondCustody) self = data;
+  GError *failure = NULL;
+
+  g_mutex_lock (&self->work);
+  if (self->adopted && !loosen (self, &failure))
+    post (self, NULL, failure);
+  g_mutex_unlock (&self->work);
+}
+
+/* The last hold that needed the handle may be let go of by any thread. */
+static void
+on_untethered (gpointer data,
+               GObject *hold)
+{
+  g_autoptr (RegiondCustody) self = data;
+
+  if (!regiond_grip_tether (self->grip, -1))
+    regiond_errand_send (work_loosen, regiond_custody_ref (self));
+}
+
+/* The handle stays open for as long as the hold is there. */
+static void
+tether (RegiondCustody *self,
+        RegiondHold    *hold)
+{
+  regiond_grip_tether (self->grip, 1);
+  g_object_weak_ref (G_OBJECT (hold), on_untethered, regiond_custody_ref (self));
+  post_changed (self);
+}
+
+static RegiondHold *
+lend (RegiondCustody      *self,
+      const RegiondWindow *window,
+      int                 *fd,
+      GError             **error)
+{
+  const RegiondLendingMeans means = {
+    .device = regiond_sysfs_get_name (self->sysfs),
+    .bars = self->bars,
+    .gate = self->gate,
+    .config = self->config,
+    .snapshot = self->snapshot,
+    .loans = self->loans,
+    .server = self->server,
+    .watch = self->watch,
+  };
+  gboolean needs_handle = regiond_offer_needs_handle (window->region);
+  RegiondHold *hold;
+
+  /* What can be had may have changed while it was waited for a turn. */
+  if (regiond_offer_find (self->grip, self->bars, window->region, window->access, error) == REGIOND_MECHANISM_NONE)
+    return NULL;
+  if (needs_handle && (!regiond_grip_enter (self->grip, error) || !regiond_grip_isolate (self->grip, error)))
+    return NULL;
+
+  hold = regiond_lending_open (&means, window, fd, error);
+  if (needs_handle && hold != NULL)
+    tether (self, hold);
+  return hold;
+}
+
+RegiondHold *
+regiond_custody_lend (RegiondCustody      *self,
+                      const RegiondWindow *window,
+                      int                 *fd,
+                      GError             **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+
+  return regiond_custody_is_ready (self) ? lend (self, window, fd, error) : NULL;
+}
+
+void
+regiond_custody_spend (RegiondCustody *self)
+{
+  regiond_snapshot_retire (self->snapshot);
+}
+
+/* Letting go. */
+
+static guint
+count_left (RegiondCustody *self)
+{
+  return regiond_bars_count_references (self->bars, FALSE) + regiond_custody_count_remains (self);
+}
+
+gboolean
+regiond_custody_settle (RegiondCustody *self,
+                        GError        **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+  guint left = regiond_bars_count_references (self->bars, TRUE) + regiond_custody_count_remains (self);
+
+  if (!regiond_grip_has_group (self->grip))
+    return TRUE;
+  if (left > 0)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LINGERING,
+                   "The BARs of %s stay claimed: %u references of ended leases are left",
+                   regiond_sysfs_get_name (self->sysfs), left);
+      return FALSE;
+    }
+
+  regiond_grip_set_settled (self->grip);
+  return loosen (self, error);
+}
+
+/* Under tenants, or what they have left. */
+static gboolean
+reset_in_place (RegiondCustody *self,
+                GError        **error)
+{
+  gboolean mapped = regiond_bars_count_references (self->bars, FALSE) > 0;
+
+  return reset_if_possible (self, mapped, error) && regiond_grip_isolate (self->grip, error);
+}
+
+/* With nobody on it; the handle is open afterwards. */
+static gboolean
+reset_alone (RegiondCustody *self,
+             GError        **error)
+{
+  if (count_left (self) > 0)
+    return reset_in_place (self, error);
+  return enter (self, error) && make_fresh (self, error);
+}
+
+static void
+drop (RegiondCustody *self)
+{
+  gboolean clean = count_left (self) == 0;
+  g_autoptr (GError) error = NULL;
+
+  g_atomic_int_set (&self->ready, FALSE);
+  self->adopted = FALSE;
+  regiond_snapshot_drop (self->snapshot);
+  regiond_grip_let_go (self->grip);
+  if (!regiond_sysfs_write (self->sysfs, "power/control", "auto", &error))
+    g_debug ("%s", error->message);
+  if (clean)
+    regiond_loans_forget (self->loans, regiond_sysfs_get_name (self->sysfs));
+}
+
+static gboolean
+is_on_its_way (RegiondCustody *self)
+{
+  return g_atomic_int_get (&self->leaving) || !regiond_sysfs_is_there (self->sysfs);
+}
+
+/* What the kernel wants back cannot be reset any more, and the kernel waits. */
+static gboolean
+clean_up (RegiondCustody *self,
+          GError        **error)
+{
+  if (is_on_its_way (self) || !self->adopted)
+    return TRUE;
+  return reset_alone (self, error);
+}
+
+/* The registers as they were, once the handle is closed: that may reset as well. */
+static gboolean
+put_back (RegiondCustody *self,
+          GError        **error)
+{
+  if (is_on_its_way (self) || !self->adopted)
+    return TRUE;
+
+  regiond_grip_set_settled (self->grip);
+  return loosen (self, error) && regiond_config_restore (self->config, error);
+}
+
+static gboolean
+release (RegiondCustody *self,
+         GError        **error)
+{
+  gboolean cleaned;
+
+  if (!regiond_grip_has_group (self->grip))
+    return TRUE;
+
+  cleaned = clean_up (self, error);
+  if (count_left (self) > 0 && !is_on_its_way (self))
+    return cleaned;
+
+  cleaned = cleaned && put_back (self, error);
+  drop (self);
+  return cleaned;
+}
+
+gboolean
+regiond_custody_release (RegiondCustody *self,
+                         GError        **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+
+  return release (self, error);
+}
+
+gboolean
+regiond_custody_reset (RegiondCustody *self,
+                       gboolean        leased,
+                       GError        **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+  gboolean was_held = regiond_grip_has_group (self->grip), done;
+
+  if (leased)
+    return reset_in_place (self, error) && loosen (self, error);
+
+  done = refuse_remains (self, error) && reset_alone (self, error);
+  if (!was_held)
+    drop (self);
+  return done;
+}
+
+/* After a crash. */
+
+guint
+regiond_custody_count_remains (RegiondCustody *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  for (guint i = self->remains->len; i > 0; i--)
+    {
+      RegiondWitness witness = { g_array_index (self->remains, gint32, i - 1) };
+
+      if (regiond_witness_is_gone (&witness))
+        g_array_remove_index_fast (self->remains, i - 1);
+    }
+  return self->remains->len;
+}
+
+void
+regiond_custody_recover (RegiondCustody *self,
+                         GArray         *serials)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+  g_autoptr (GError) error = NULL;
+
+  g_mutex_lock (&self->lock);
+  g_array_append_vals (self->remains, serials->data, serials->len);
+  g_mutex_unlock (&self->lock);
+
+  regiond_grip_owe (self->grip);
+  if (!enter (self, &error) || !claim (self, &error) || !regiond_grip_isolate (self->grip, &error))
+    {
+      g_message ("device %s was lent before, and cannot be claimed now: %s", regiond_sysfs_get_name (self->sysfs),
+                 error->message);
+      regiond_grip_let_go (self->grip);
+    }
+}
+
+/* What can be known at any time. */
+
+GPtrArray *
+regiond_custody_ref_regions (RegiondCustody *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return g_ptr_array_ref (self->regions);
+}
+
+const char *const *
+regiond_custody_get_reset_methods (RegiondCustody *self)
+{
+  return regiond_resetter_get_methods (self->resetter);
+}
+
+gboolean
+regiond_custody_is_ready (RegiondCustody *self)
+{
+  return g_atomic_int_get (&self->ready);
+}
+
+RegiondMechanism
+regiond_custody_find_mechanism (RegiondCustody      *self,
+                                const RegiondRegion *region,
+                                RegiondAccess        access,
+                                GError             **error)
+{
+  return regiond_offer_find (self->grip, self->bars, region, access, error);
+}
+
+/* Making one. */
+
+static RegiondCustody *
+custody_new (const RegiondCustodySetup *setup)
+{
+  RegiondCustody *self = g_atomic_rc_box_new0 (RegiondCustody);
+  RegiondGripSetup grip = { setup->sysfs, setup->group, setup->unsafe_noiommu };
+
+  self->sysfs = regiond_sysfs_ref (setup->sysfs);
+  self->zero_regions = g_strdupv ((GStrv) setup->zero_regions);
+  self->loans = regiond_loans_ref (setup->loans);
+  self->watch = regiond_watch_ref (setup->watch);
+  self->server = regiond_server_ref (setup->server);
+  self->events = setup->events;
+  g_weak_ref_init (&self->owner, setup->owner);
+  self->snapshot = regiond_snapshot_new (regiond_sysfs_get_name (self->sysfs), setup->watch, setup->budget);
+  self->config = grip.config = regiond_config_new (self->sysfs);
+  self->resetter = regiond_resetter_new (self->sysfs);
+  self->gate = grip.gate = regiond_gate_new (self->sysfs);
+  self->bars = grip.bars = regiond_bars_new (self->sysfs, self->watch, setup->owner, setup->claim);
+  self->grip = regiond_grip_new (&grip);
+  self->remains = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_mutex_init (&self->work);
+  g_mutex_init (&self->lock);
+  return self;
+}
+
+RegiondCustody *
+regiond_custody_new (const RegiondCustodySetup *setup,
+                     GError                   **error)
+{
+  GPtrArray *regions = regiond_layout_read (setup->sysfs, error);
+  RegiondCustody *self;
+
+  if (regions == NULL)
+    return NULL;
+
+  self = custody_new (setup);
+  self->regions = regions;
+  regiond_grip_on_request (self->grip, on_request, self, (gpointer (*) (gpointer)) regiond_custody_ref,
+                           (GDestroyNotify) regiond_custody_unref);
+  return self;
+}
+
+RegiondCustody *
+regiond_custody_ref (RegiondCustody *self)
+{
+  return g_atomic_rc_box_acquire (self);
+}
+
+static void
+clear (RegiondCustody *self)
+{
+  regiond_grip_free (self->grip);
+  regiond_bars_free (self->bars);
+  regiond_gate_unref (self->gate);
+  regiond_resetter_free (self->resetter);
+  regiond_config_unref (self->config);
+  regiond_snapshot_free (self->snapshot);
+  g_ptr_array_unref (self->regions);
+  g_array_unref (self->remains);
+  g_weak_ref_clear (&self->owner);
+  regiond_server_unref (self->server);
+  regiond_watch_unref (self->watch);
+  regiond_loans_unref (self->loans);
+  g_strfreev (self->zero_regions);
+  regiond_sysfs_unref (self->sysfs);
+  g_mutex_clear (&self->work);
+  g_mutex_clear (&self->lock);
+}
+
+void
+regiond_custody_unref (RegiondCustody *self)
+{
+  g_atomic_rc_box_release_full (self, (GDestroyNotify) clear);
+}
