@@ -23,6 +23,8 @@ static const CtlVerb verbs[] = {
   { "verify", "DEVICE", 1, 1, "Tell whether nothing of ended leases is left", ctl_verb_verify },
   { "add", "ID NAME=SIZE…", 2, G_MAXINT, "Make a device of shared memory", ctl_verb_add },
   { "remove", "DEVICE", 1, 1, "Take a device of shared memory away", ctl_verb_remove },
+  { "bind", "ADDRESS", 1, 1, "Take a PCI device from its driver, to be lent", ctl_verb_bind },
+  { "unbind", "DEVICE", 1, 1, "Give a PCI device back to its driver", ctl_verb_unbind },
   { "monitor", "", 0, 0, "Follow devices and leases", ctl_verb_monitor },
 };
 

@@ -25,6 +25,7 @@ struct _CtlVerb
 #define CTL_VERB(name) int ctl_verb_##name (const CtlVerb *verb, int argc, char **argv, GError **error)
 
 CTL_VERB (add);
+CTL_VERB (bind);
 CTL_VERB (dump);
 CTL_VERB (exec);
 CTL_VERB (leases);
@@ -36,6 +37,7 @@ CTL_VERB (remove);
 CTL_VERB (reset);
 CTL_VERB (revoke);
 CTL_VERB (show);
+CTL_VERB (unbind);
 CTL_VERB (verify);
 CTL_VERB (write);
 

@@ -5,6 +5,7 @@
 #include "backends/memory.h"
 #include "device.h"
 #include "error.h"
+#include "inventory.h"
 #include "lease.h"
 #include "manager.h"
 #include "mechanisms/proxy.h"
@@ -99,6 +100,34 @@ make_authority (const RegiondSettings *settings)
   return regiond_authority_new (&patience);
 }
 
+/* RuntimeDirectory= of the unit. */
+static const char *
+get_state_folder (void)
+{
+  const char *folder = g_getenv ("RUNTIME_DIRECTORY");
+
+  return folder != NULL ? folder : "/run/regiond";
+}
+
+/* Without a record of what is lent a crash could leave something open, so no PCI
+ * device is lent then. */
+static void
+start_inventory (RegiondDaemon *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RegiondLoans) loans = regiond_loans_new (get_state_folder (), &error);
+
+  self->binding = regiond_binding_new ("/sys", get_state_folder (), self->settings->unsafe_noiommu);
+  if (loans == NULL)
+    {
+      g_warning ("PCI devices are not served: %s", error->message);
+      return;
+    }
+
+  self->inventory = regiond_inventory_new (self, loans);
+  regiond_inventory_start (self->inventory);
+}
+
 RegiondDaemon *
 regiond_daemon_new (GDBusConnection *connection,
                     RegiondSettings *settings,
@@ -121,6 +150,7 @@ regiond_daemon_new (GDBusConnection *connection,
     return NULL;
 
   add_configured (self);
+  start_inventory (self);
   g_dbus_object_manager_server_set_connection (self->objects, connection);
   export_manager (self);
   return g_steal_pointer (&self);
@@ -142,6 +172,8 @@ regiond_daemon_free (RegiondDaemon *self)
 {
   g_autoptr (GList) devices = g_hash_table_get_values (self->devices);
 
+  g_clear_pointer (&self->inventory, regiond_inventory_free);
+  g_clear_pointer (&self->binding, regiond_binding_unref);
   for (GList *l = devices; l != NULL; l = l->next)
     {
       g_autoptr (RegiondDevice) device = g_object_ref (l->data);

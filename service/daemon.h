@@ -2,6 +2,7 @@
 #pragma once
 
 #include "authority.h"
+#include "backends/vfio/binding.h"
 #include "budget.h"
 #include "client.h"
 #include "groups.h"
@@ -19,6 +20,7 @@
 #define REGIOND_LEASES_PATH REGIOND_PATH "/leases"
 
 typedef struct _RegiondDeviceTerms RegiondDeviceTerms;
+typedef struct _RegiondInventory RegiondInventory;
 
 /* The one of each that everybody shares, and the table of devices. */
 typedef struct {
@@ -34,6 +36,8 @@ typedef struct {
   GDBusInterfaceSkeleton   *manager;
   GHashTable               *devices; /* last element of the path -> RegiondDevice */
   RegiondGroups            *groups;  /* of devices */
+  RegiondBinding           *binding;
+  RegiondInventory         *inventory; /* of PCI devices; NULL: none are served */
   guint64                   next_lease;
 } RegiondDaemon;
 

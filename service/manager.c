@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager.h"
 
+#include "bind.h"
 #include "config.h"
 #include "device.h"
 #include "error.h"
@@ -8,6 +9,7 @@
 #include "options.h"
 #include "permit.h"
 #include "text.h"
+#include "unbind.h"
 
 #define ACTION "org.regiond1.manage-devices"
 #define DESCRIPTION_MOST 256
@@ -331,7 +333,8 @@ handle_bind_device (RegiondDBusManager    *object,
                     const char            *address,
                     GVariant              *options)
 {
-  return refuse_absent (invocation);
+  regiond_bind_start (REGIOND_MANAGER (object)->daemon, invocation, address, options);
+  return TRUE;
 }
 
 static gboolean
@@ -340,7 +343,8 @@ handle_unbind_device (RegiondDBusManager    *object,
                       const char            *device,
                       GVariant              *options)
 {
-  return refuse_absent (invocation);
+  regiond_unbind_start (REGIOND_MANAGER (object)->daemon, invocation, device, options);
+  return TRUE;
 }
 
 static gboolean

@@ -245,8 +245,6 @@ test_what_comes_later_is_not_supported (void)
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
   const char *const calls[][2] = {
-    { "BindDevice", "('0000:00:10.0', @a{sv} {})" },
-    { "UnbindDevice", "(objectpath '" SHM0 "', @a{sv} {})" },
     { "Explain", "(objectpath '" SHM0 "', 'bar2', 'rwm', @a{sv} {})" },
   };
 

@@ -54,13 +54,15 @@ empty_directory (void)
 void
 fixture_prepare (void)
 {
-  g_autofree char *address = NULL;
+  g_autofree char *address = NULL, *state = NULL;
 
   directory = g_dir_make_tmp ("regiond-XXXXXX", NULL);
   g_assert_nonnull (directory);
   g_assert_cmpint (g_chmod (directory, 0755), ==, 0);
   address = g_strdup_printf ("unix:path=%s/bus", directory);
   g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", address, TRUE);
+  state = g_build_filename (directory, "run", NULL);
+  g_setenv ("RUNTIME_DIRECTORY", state, TRUE);
 
   /* Registers the names, so that errors from the bus come back as these. */
   g_assert_cmpuint (REGIOND_ERROR, !=, 0);

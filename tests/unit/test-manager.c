@@ -233,8 +233,6 @@ test_not_yet (void)
     const char *method;
     GVariant   *arguments;
   } calls[] = {
-    { "BindDevice", g_variant_new ("(s@a{sv})", "0000:00:10.0", options (NULL)) },
-    { "UnbindDevice", g_variant_new ("(o@a{sv})", SHM0, options (NULL)) },
     { "Explain", g_variant_new ("(oss@a{sv})", SHM0, "bar2", "rwm", options (NULL)) },
     { "AttachLease", g_variant_new ("(h@a{sv})", 0, options (NULL)) },
   };

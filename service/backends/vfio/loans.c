@@ -178,7 +178,7 @@ load_one (RegiondLoans *self,
       if (g_array_index (loan->serials, gint32, i) == 0)
         g_warning ("%s: it cannot be known what is left of what was lent of %s before regiond was started. It is claimed, "
                    "and none of it can be mapped, until this file has been removed and regiond started again; see "
-                   "regiond(8), FILES", path, address);
+                   "regiond(8), After a crash", path, address);
     }
 }
 

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "inventory.h"
+
+#include "backends/vfio.h"
+#include "backends/vfio/address.h"
+#include "device.h"
+#include "hotplug.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define DRIVER "vfio-pci"
+
+#define COMMAND 4 /* in config space, 16 bits */
+#define COMMAND_DECODE_AND_MASTER 0x7 /* I/O, memory, bus mastering */
+
+typedef struct {
+  char            *address;
+  RegiondSysfs    *sysfs;
+  RegiondIdentity *identity;
+  char            *drivers; /* of all in its group */
+  RegiondBackend  *backend;
+  RegiondDevice   *device; /* NULL: being claimed */
+} Item;
+
+typedef struct {
+  char                *address;
+  RegiondInventoryFunc func;
+  gpointer             data;
+} Waiter;
+
+struct _RegiondInventory {
+  RegiondDaemon *daemon;
+  RegiondLoans  *loans;
+  RegiondHotplug *hotplug;
+  GHashTable    *items; /* address -> Item */
+  GPtrArray     *waiters;
+  GCancellable  *over;
+};
+
+static void
+item_free (Item *self)
+{
+  g_clear_object (&self->device);
+  g_clear_object (&self->backend);
+  g_clear_pointer (&self->identity, regiond_identity_unref);
+  regiond_sysfs_unref (self->sysfs);
+  g_free (self->drivers);
+  g_free (self->address);
+  g_free (self);
+}
+
+static void
+waiter_free (Waiter *self)
+{
+  g_free (self->address);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Item, item_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Waiter, waiter_free)
+
+RegiondInventory *
+regiond_inventory_new (RegiondDaemon *daemon,
+                       RegiondLoans  *loans)
+{
+  RegiondInventory *self = g_new0 (RegiondInventory, 1);
+
+  self->daemon = daemon;
+  self->loans = regiond_loans_ref (loans);
+  self->items = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) item_free);
+  self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) waiter_free);
+  self->over = g_cancellable_new ();
+  return self;
+}
+
+void
+regiond_inventory_free (RegiondInventory *self)
+{
+  g_clear_pointer (&self->hotplug, regiond_hotplug_free);
+  g_cancellable_cancel (self->over);
+  g_object_unref (self->over);
+  g_ptr_array_unref (self->waiters);
+  g_hash_table_unref (self->items);
+  regiond_loans_unref (self->loans);
+  g_free (self);
+}
+
+static void
+tell_waiters (RegiondInventory *self,
+              const char       *address,
+              RegiondDevice    *device)
+{
+  for (guint i = self->waiters->len; i > 0; i--)
+    {
+      Waiter *waiter = g_ptr_array_index (self->waiters, i - 1);
+
+      if (g_str_equal (waiter->address, address))
+        {
+          g_autoptr (Waiter) told = g_ptr_array_steal_index (self->waiters, i - 1);
+
+          told->func (device, told->data);
+        }
+    }
+}
+
+void
+regiond_inventory_await (RegiondInventory    *self,
+                         const char          *address,
+                         RegiondInventoryFunc func,
+                         gpointer             data)
+{
+  Item *item = g_hash_table_lookup (self->items, address);
+  Waiter *waiter;
+
+  if (item == NULL || item->device != NULL)
+    {
+      func (item != NULL ? item->device : NULL, data);
+      return;
+    }
+
+  waiter = g_new (Waiter, 1);
+  *waiter = (Waiter){ g_strdup (address), func, data };
+  g_ptr_array_add (self->waiters, waiter);
+}
+
+/* "0000:00:10.0=vfio-pci …": whether the group can be isolated depends on all of
+ * them. */
+static char *
+describe_drivers (const RegiondIdentity *identity,
+                  RegiondSysfs          *sysfs)
+{
+  GString *text = g_string_new (NULL);
+
+  for (char **member = identity->group_devices; *member != NULL; member++)
+    {
+      g_autofree char *name = g_strdup_printf ("iommu_group/devices/%s/driver", *member);
+      g_autofree char *driver = regiond_sysfs_read_link (sysfs, name);
+
+      g_string_append_printf (text, "%s=%s ", *member, driver != NULL ? driver : "");
+    }
+
+  return g_string_free (text, FALSE);
+}
+
+static const RegiondPciSettings *
+find_settings (RegiondInventory      *self,
+               const RegiondIdentity *identity)
+{
+  RegiondAddress address;
+
+  /* It has been made from one. */
+  regiond_address_parse (identity->address, &address);
+  return regiond_settings_find_pci (self->daemon->settings, &address, identity->vendor, identity->device);
+}
+
+static RegiondBackend *
+make_backend (RegiondInventory *self,
+              Item             *item,
+              GError          **error)
+{
+  RegiondVfioSetup setup = {
+    .identity = item->identity,
+    .sysfs = item->sysfs,
+    .settings = find_settings (self, item->identity),
+    .unsafe_noiommu = self->daemon->settings->unsafe_noiommu,
+    .loans = self->loans,
+    .watch = self->daemon->watch,
+    .budget = self->daemon->budget,
+    .server = self->daemon->server,
+  };
+
+  return regiond_vfio_backend_new (&setup, error);
+}
+
+static void
+warn_left_out (const char   *address,
+               const GError *error)
+{
+  g_warning ("Device %s is left out: %s", address, error->message);
+}
+
+/* Puts it on the bus. */
+static void
+show (RegiondInventory *self,
+      Item             *item)
+{
+  const RegiondPciSettings *settings = find_settings (self, item->identity);
+  g_autoptr (GError) error = NULL;
+  RegiondDevice *device;
+  RegiondDeviceTerms terms = {
+    .id = item->identity->id,
+    .description = settings != NULL && settings->description != NULL ? settings->description : item->identity->description,
+    .identity = item->identity,
+    .backend = item->backend,
+  };
+
+  device = regiond_daemon_add_device (self->daemon, &terms, &error);
+  if (device != NULL)
+    item->device = g_object_ref (device);
+  else
+    warn_left_out (item->address, error);
+  tell_waiters (self, item->address, device);
+}
+
+/* Claiming what is lent from before: on a thread, since opening a device may
+ * reset it. */
+
+typedef struct {
+  RegiondBackend *backend;
+  GArray         *serials;
+} Recovery;
+
+static void
+recovery_free (Recovery *self)
+{
+  g_object_unref (self->backend);
+  g_array_unref (self->serials);
+  g_free (self);
+}
+
+static void
+recover (GTask        *task,
+         gpointer      source,
+         gpointer      data,
+         GCancellable *cancellable)
+{
+  Recovery *recovery = data;
+
+  regiond_vfio_backend_recover (recovery->backend, recovery->serials);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_recovered (GObject      *source,
+              GAsyncResult *result,
+              gpointer      data)
+{
+  RegiondInventory *self = data;
+  Recovery *recovery = g_task_get_task_data (G_TASK (result));
+  GHashTableIter iter;
+  gpointer value;
+
+  if (!g_task_propagate_boolean (G_TASK (result), NULL))
+    return;
+
+  g_hash_table_iter_init (&iter, self->items);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Item *item = value;
+
+      /* It may have gone meanwhile. */
+      if (item->backend == recovery->backend)
+        {
+          show (self, item);
+          return;
+        }
+    }
+}
+
+static void
+start_recovery (RegiondInventory *self,
+                Item             *item,
+                GArray           *serials)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, self->over, on_recovered, self);
+  Recovery *recovery = g_new (Recovery, 1);
+
+  *recovery = (Recovery){ g_object_ref (item->backend), g_array_ref (serials) };
+  g_task_set_task_data (task, recovery, (GDestroyNotify) recovery_free);
+  g_task_run_in_thread (task, recover);
+}
+
+/* A device that is bound to vfio-pci and not yet shown. */
+static void
+add (RegiondInventory *self,
+     const char       *address,
+     RegiondSysfs     *sysfs,
+     gboolean          wait)
+{
+  g_autoptr (Item) item = g_new0 (Item, 1);
+  g_autoptr (GArray) serials = NULL;
+  g_autoptr (GError) error = NULL;
+  Item *added;
+
+  item->address = g_strdup (address);
+  item->sysfs = regiond_sysfs_ref (sysfs);
+  if ((item->identity = regiond_identity_read (sysfs, &error)) == NULL ||
+      (item->backend = make_backend (self, item, &error)) == NULL)
+    {
+      warn_left_out (address, error);
+      return;
+    }
+
+  item->drivers = describe_drivers (item->identity, sysfs);
+  serials = regiond_loans_place (self->loans, sysfs);
+  added = g_steal_pointer (&item);
+  g_hash_table_insert (self->items, added->address, added);
+  if (serials->len > 0)
+    g_message ("Of device %s %u descriptors were lent that may still be there; it is claimed, which cuts them",
+               address, serials->len);
+  if (serials->len > 0 && !wait)
+    {
+      start_recovery (self, added, serials);
+      return;
+    }
+  if (serials->len > 0)
+    regiond_vfio_backend_recover (added->backend, serials);
+  show (self, added);
+}
+
+/* Somebody has taken the device from vfio-pci by hand: what stays mapped must
+ * not reach it. Not when it has a driver again: that has claimed the BARs,
+ * which cuts them, and needs the bits itself. */
+static void
+shut (GTask        *task,
+      gpointer      source,
+      gpointer      data,
+      GCancellable *cancellable)
+{
+  RegiondSysfs *sysfs = data;
+  g_autofree char *driver = regiond_sysfs_read_link (sysfs, "driver");
+  int fd = driver == NULL ? regiond_sysfs_open (sysfs, "config", O_RDWR) : -1;
+  guint16 command;
+
+  if (fd < 0)
+    return;
+
+  if (pread (fd, &command, sizeof command, COMMAND) == sizeof command)
+    {
+      command = GUINT16_TO_LE (GUINT16_FROM_LE (command) & ~COMMAND_DECODE_AND_MASTER);
+      if (pwrite (fd, &command, sizeof command, COMMAND) != sizeof command)
+        g_warning ("Device %s could not be switched off after it was taken from " DRIVER, regiond_sysfs_get_name (sysfs));
+    }
+  close (fd);
+}
+
+static void
+start_shutting (RegiondSysfs *sysfs)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+
+  g_task_set_task_data (task, regiond_sysfs_ref (sysfs), (GDestroyNotify) regiond_sysfs_unref);
+  g_task_run_in_thread (task, shut);
+}
+
+static void
+hide (RegiondInventory *self,
+      const char       *address)
+{
+  g_autoptr (Item) item = NULL;
+  RegiondTenancy *tenancy;
+  gpointer found;
+
+  if (!g_hash_table_steal_extended (self->items, address, NULL, &found))
+    return;
+
+  item = found;
+  if (item->device == NULL)
+    {
+      tell_waiters (self, item->address, NULL);
+      return;
+    }
+
+  tenancy = regiond_device_get_tenancy (item->device);
+  if (regiond_tenancy_count_active (tenancy) + regiond_tenancy_count_lingering (tenancy) > 0)
+    start_shutting (item->sysfs);
+  regiond_daemon_remove_device (self->daemon, item->device, REGIOND_END_UNPLUGGED);
+}
+
+void
+regiond_inventory_lose (RegiondInventory *self,
+                        const char       *address)
+{
+  hide (self, address);
+}
+
+static void
+hide_missing (RegiondInventory *self,
+              GHashTable       *bound)
+{
+  g_autoptr (GPtrArray) missing = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, self->items);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    {
+      if (!g_hash_table_contains (bound, key) || !regiond_sysfs_is_there (((Item *) value)->sysfs))
+        g_ptr_array_add (missing, g_strdup (key));
+    }
+  for (guint i = 0; i < missing->len; i++)
+    hide (self, g_ptr_array_index (missing, i));
+}
+
+/* Tells what has changed around a device that stays. */
+static void
+refresh (Item *item)
+{
+  g_autoptr (RegiondIdentity) identity = regiond_identity_read (item->sysfs, NULL);
+  g_autofree char *drivers = NULL;
+
+  if (identity == NULL || item->device == NULL)
+    return;
+
+  drivers = describe_drivers (identity, item->sysfs);
+  if (regiond_identity_equal (identity, item->identity) && g_str_equal (drivers, item->drivers))
+    return;
+
+  regiond_device_set_identity (item->device, identity);
+  g_free (item->drivers);
+  item->drivers = g_steal_pointer (&drivers);
+  regiond_identity_unref (item->identity);
+  item->identity = g_steal_pointer (&identity);
+  regiond_backend_emit_changed (item->backend);
+}
+
+/* Address -> RegiondSysfs of all that are on vfio-pci. */
+static GHashTable *
+list_bound (const char *const *folders)
+{
+  GHashTable *bound = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) regiond_sysfs_unref);
+
+  for (; *folders != NULL; folders++)
+    {
+      g_autoptr (RegiondSysfs) sysfs = regiond_sysfs_new (*folders);
+      g_autofree char *driver = regiond_sysfs_read_link (sysfs, "driver");
+      const char *address = regiond_sysfs_get_name (sysfs);
+
+      if (g_strcmp0 (driver, DRIVER) == 0)
+        g_hash_table_insert (bound, (gpointer) address, g_steal_pointer (&sysfs));
+    }
+
+  return bound;
+}
+
+void
+regiond_inventory_look (RegiondInventory  *self,
+                        const char *const *folders,
+                        gboolean           wait)
+{
+  g_autoptr (GHashTable) bound = list_bound (folders);
+  GHashTableIter iter;
+  gpointer key, value;
+
+  hide_missing (self, bound);
+  g_hash_table_iter_init (&iter, bound);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    {
+      Item *item = g_hash_table_lookup (self->items, key);
+
+      if (item != NULL)
+        refresh (item);
+      else
+        add (self, key, value, wait);
+    }
+}
+
+static void
+look_around (RegiondInventory *self,
+             gboolean          wait)
+{
+  g_auto (GStrv) folders = regiond_hotplug_list (self->hotplug);
+
+  regiond_inventory_look (self, (const char *const *) folders, wait);
+}
+
+void
+regiond_inventory_update (RegiondInventory *self)
+{
+  look_around (self, FALSE);
+}
+
+static void
+on_hotplug (const char *lost,
+            gpointer    data)
+{
+  RegiondInventory *self = data;
+
+  if (lost != NULL)
+    hide (self, lost);
+  else
+    look_around (self, FALSE);
+}
+
+/* What is not on vfio-pci any more cannot be claimed; its loans stay on record
+ * for whatever comes to its place. */
+static void
+tell_of_absent (RegiondInventory *self,
+                char            **lent)
+{
+  for (; *lent != NULL; lent++)
+    {
+      if (!g_hash_table_contains (self->items, *lent))
+        g_message ("Device %s, which was lent, is not on " DRIVER " any more; what is left of it counts against what is at "
+                   "its bus addresses next", *lent);
+    }
+}
+
+void
+regiond_inventory_start (RegiondInventory *self)
+{
+  g_auto (GStrv) lent = NULL;
+
+  /* First the events: nothing is missed between the two. */
+  self->hotplug = regiond_hotplug_new (on_hotplug, self);
+  lent = regiond_loans_list (self->loans);
+  look_around (self, TRUE);
+  tell_of_absent (self, lent);
+}
