@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "device.h"
 
+#include "catalogue.h"
 #include "error.h"
 #include "log.h"
 #include "news.h"
-#include "offer.h"
 #include "opening.h"
 #include "parking.h"
 #include "reset.h"
@@ -303,7 +303,7 @@ regiond_device_set_identity (RegiondDevice         *self,
 
 /* The arrays are kept: openings and leases have regions of former ones. */
 static void
-show_offer (RegiondDevice *self)
+show_catalogue (RegiondDevice *self)
 {
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
 
@@ -311,7 +311,7 @@ show_offer (RegiondDevice *self)
   g_ptr_array_add (self->all_regions, self->regions);
   regiond_dbus_device_set_isolation (device, regiond_backend_get_isolation (self->backend));
   regiond_dbus_device_set_reset_methods (device, regiond_backend_get_reset_methods (self->backend));
-  regiond_dbus_device_set_regions (device, regiond_offer_describe (self->backend, self->regions));
+  regiond_dbus_device_set_regions (device, regiond_catalogue_describe (self->backend, self->regions));
 }
 
 static void
@@ -320,7 +320,7 @@ on_backend_changed (RegiondBackend *backend,
 {
   guint remains = regiond_backend_count_remains (backend);
 
-  show_offer (self);
+  show_catalogue (self);
   if (remains == 0 && self->remains > 0)
     on_drained (self);
   self->remains = remains;
@@ -407,7 +407,7 @@ regiond_device_new (RegiondDaemon            *daemon,
   regiond_dbus_device_set_backend (device, klass->name);
   regiond_dbus_device_set_description (device, self->description);
   regiond_device_set_identity (self, terms->identity != NULL ? terms->identity : &nothing);
-  show_offer (self);
+  show_catalogue (self);
   return self;
 }
 

@@ -5,4 +5,4 @@
 
 /* What a backend offers now, as in the Regions property of its device: by name
  * what each of @regions is and the most that can be had of it. Floating. */
-GVariant *regiond_offer_describe (RegiondBackend *backend, GPtrArray *regions);
+GVariant *regiond_catalogue_describe (RegiondBackend *backend, GPtrArray *regions);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "offer.h"
+#include "catalogue.h"
 
 typedef struct {
   const char       *most; /* access */
@@ -64,8 +64,8 @@ describe_region (RegiondBackend *backend,
 }
 
 GVariant *
-regiond_offer_describe (RegiondBackend *backend,
-                        GPtrArray      *regions)
+regiond_catalogue_describe (RegiondBackend *backend,
+                            GPtrArray      *regions)
 {
   GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{sa{sv}}"));
 
