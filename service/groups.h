@@ -16,6 +16,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondGroups, regiond_groups_free)
  * in the one that it was in no more. */
 void           regiond_groups_put (RegiondGroups *self, RegiondDevice *device, int number);
 
+/* Whether an ended lease may yet reach another device of its group, but not for
+ * long: nobody is given @device meanwhile. */
+gboolean       regiond_groups_must_wait (RegiondGroups *self, RegiondDevice *device);
+
 /* Whether the other devices of its group admit @client to @device. Busy names
  * the device that is leased, and who has it; Lingering, where ended leases of
  * others are in the way. */

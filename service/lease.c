@@ -23,7 +23,7 @@ struct _RegiondLease {
   gboolean                 ended;
   gboolean                 leaked;
   gint64                   patience;
-  gint64                   cut_until; /* 0: nobody has tried */
+  gint64                   cut_until; /* what has not been cut by then cannot be */
   GQueue                   revokers; /* GDBusMethodInvocation: those who wait for the cut */
   guint                    grace; /* the timer of an announced revocation */
   char                    *revoke_reason;
@@ -189,7 +189,9 @@ regiond_lease_get_cut (RegiondLease *self)
 {
   if (regiond_hold_is_cut (self->hold))
     return REGIOND_CUT_DONE;
-  if (regiond_lease_is_patient (self))
+
+  /* Nobody has tried yet, though his time may be over. */
+  if (self->patience != 0)
     return REGIOND_CUT_PENDING;
   if (regiond_hold_is_cutting (self->hold) && g_get_monotonic_time () < self->cut_until)
     return REGIOND_CUT_PENDING;
@@ -199,9 +201,6 @@ regiond_lease_get_cut (RegiondLease *self)
 void
 regiond_lease_cut (RegiondLease *self)
 {
-  if (self->cut_until != 0)
-    return;
-
   self->cut_until = g_get_monotonic_time () + REGIOND_CUT_MOST_MS * G_GINT64_CONSTANT (1000);
   regiond_hold_cut (self->hold);
 }

@@ -63,7 +63,7 @@ typedef enum {
 
 RegiondCut      regiond_lease_get_cut (RegiondLease *self);
 
-/* Takes the access away, unless that has been tried already. */
+/* Takes the access away; once. */
 void            regiond_lease_cut (RegiondLease *self);
 
 /* Answers who has revoked it and waits, unless the cut is still pending. */

@@ -306,6 +306,18 @@ pay (Opening *self,
   return FALSE;
 }
 
+/* What another device of the group has lent may be a dying process's, or is being
+ * cut. FALSE: it will have another turn. */
+static gboolean
+is_group_settled (Opening *self)
+{
+  if (!regiond_groups_must_wait (regiond_device_get_daemon (self->device)->groups, self->device))
+    return TRUE;
+
+  g_timeout_add (LOOK_MS, on_look, self);
+  return FALSE;
+}
+
 static RegiondTurnLength
 begin (gpointer data)
 {
@@ -314,7 +326,7 @@ begin (gpointer data)
 
   self->window.uid = regiond_client_get_uid (self->client);
 
-  if (!check_again (self, &error) || !pay (self, &error))
+  if (!check_again (self, &error) || !is_group_settled (self) || !pay (self, &error))
     {
       if (error != NULL)
         refuse (self, error);
@@ -415,7 +427,15 @@ await_turn (Opening *self)
   regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
 }
 
-/* What was lent is retired meanwhile, so nobody must be given it. */
+/* What was lent is retired meanwhile, so nobody must be given it; or somebody has
+ * left another device of the group, and it is not known yet how. */
+static gboolean
+is_too_early (Opening *self)
+{
+  return self->hold == NULL || regiond_hold_is_stale (self->hold) ||
+         regiond_groups_must_wait (regiond_device_get_daemon (self->device)->groups, self->device);
+}
+
 static void
 try_again (Opening *self)
 {
@@ -459,7 +479,7 @@ done (gpointer data)
       g_clear_error (&error);
       opening_free (self);
     }
-  else if (error == NULL && (self->hold == NULL || regiond_hold_is_stale (self->hold)))
+  else if (error == NULL && is_too_early (self))
     try_again (self);
   else if (error == NULL && grant (self, &error))
     opening_free (self);

@@ -70,6 +70,51 @@ test_exclusive (void)
   client_leave (other);
 }
 
+/* Nobody else is let in before it is known whether somebody who has died still has something. */
+static void
+test_dying_beside (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  GDBusConnection *dying = fixture_connect (shared);
+  g_autoptr (RegiondLease) lease = yard_must_open (y, dying, CARD, "bar2", "rwm");
+  g_auto (Promise) next = { FALSE, NULL, NULL };
+
+  card->by_hand = TRUE;
+  client_leave (dying);
+  wait_until (card_count_cutting (card) == 1);
+  yard_call_open (y->person, SIBLING, "bar2", "rwm", NULL, &next);
+  yard_idle (100);
+  g_assert_false (next.done);
+  yard_expect_told (sibling, "");
+  card_finish_cut (card, TRUE);
+  wait_until (next.done);
+  g_assert_no_error (next.error);
+}
+
+static void
+test_leaves_while_opening (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
+  g_auto (Promise) next = { FALSE, NULL, NULL };
+
+  card->by_hand = TRUE;
+  g_mutex_lock (&sibling->gate);
+  sibling->hangs = TRUE;
+  yard_call_open (y->person, SIBLING, "bar2", "rwm", NULL, &next);
+  yard_expect_told (sibling, "attach");
+  yard_release (y->person, lease);
+  sibling->hangs = FALSE;
+  g_mutex_unlock (&sibling->gate);
+  wait_until (card_count_cutting (card) == 1);
+  g_assert_false (next.done);
+  card_finish_cut (card, TRUE);
+  wait_until (next.done);
+  g_assert_no_error (next.error);
+}
+
 static void
 test_uncut_beside (void)
 {
@@ -133,6 +178,8 @@ add_tests (void)
   shared = fixture_new_in_process ();
   g_test_add_func ("/groups/one-user-at-a-time", test_one_user);
   g_test_add_func ("/groups/exclusive-is-the-whole-group", test_exclusive);
+  g_test_add_func ("/groups/one-who-dies-is-waited-for", test_dying_beside);
+  g_test_add_func ("/groups/one-who-leaves-meanwhile-is-waited-for", test_leaves_while_opening);
   g_test_add_func ("/groups/what-cannot-be-cut-keeps-everybody-out-of-all-of-it", test_uncut_beside);
   g_test_add_func ("/groups/exclusive-waits-for-what-a-former-run-has-left", test_remains_beside);
   g_test_add_func ("/groups/others-are-no-business-of-its", test_no_group);

@@ -190,8 +190,8 @@ test_same_id_meanwhile (void)
 
       client_call_later (people[i], MANAGER_PATH, "Manager", "AddMemoryDevice",
                          g_variant_new ("(s@a(st)@a{sv})", "mine", regions, options (NULL)), promises[i]);
+      fake_polkit_wait_asked (f->polkit, i + 1);
     }
-  fake_polkit_wait_asked (f->polkit, 2);
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
   wait_until (one.done && other.done);
   g_assert_no_error (one.error);

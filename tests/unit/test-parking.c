@@ -70,6 +70,54 @@ test_remains (void)
 }
 
 static void
+test_remains_beside (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4);
+  g_autoptr (RegiondLease) lease = NULL;
+
+  card->remains = 1;
+  regiond_backend_emit_changed (REGIOND_BACKEND (card));
+  lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
+  yard_release (y->person, lease);
+  bar_let_go (regiond_lease_get_hold (lease));
+  yard_expect_told (card, "attach open park");
+
+  /* Only now is nothing left. */
+  card->remains = 0;
+  regiond_backend_emit_changed (REGIOND_BACKEND (card));
+  yard_expect_told (card, "settle park");
+}
+
+/* Nothing was left when it was to be settled, and then something is. */
+static void
+test_claimed_meanwhile (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4);
+  g_autoptr (RegiondLease) one = yard_must_open (y, y->person, CARD, "bar0", "rwm");
+  g_autoptr (RegiondLease) other = yard_must_open (y, y->person, CARD, "bar2", "rwm");
+  g_auto (Promise) resetting = { FALSE, NULL, NULL };
+
+  g_mutex_lock (&card->gate);
+  card->hangs = TRUE;
+  yard_call_reset (y->person, CARD, &resetting);
+  yard_expect_told (card, "attach open attach open reset-leased");
+  yard_release (y->person, one);
+  bar_let_go (regiond_lease_get_hold (one));
+  wait_until (regiond_tenancy_count_lingering (get_tenancy (y)) == 0);
+  yard_release (y->person, other);
+  wait_until (card->claimed);
+  card->hangs = FALSE;
+  g_mutex_unlock (&card->gate);
+  yard_expect_told (card, "park");
+  yard_idle (20);
+  g_assert_true (card->claimed);
+  bar_let_go (regiond_lease_get_hold (other));
+  yard_expect_told (card, "settle park");
+}
+
+static void
 test_leaving (void)
 {
   g_autoptr (Yard) y = yard_new (shared);
@@ -387,6 +435,8 @@ add_tests (void)
 {
   shared = fixture_new_in_process ();
   g_test_add_func ("/parking/what-a-former-run-has-left-is-waited-for", test_remains);
+  g_test_add_func ("/parking/nothing-is-settled-before-that-is-gone", test_remains_beside);
+  g_test_add_func ("/parking/nothing-is-settled-that-is-claimed-again", test_claimed_meanwhile);
   g_test_add_func ("/parking/who-has-what-the-kernel-wants-back-gets-a-grace", test_leaving);
   g_test_add_func ("/parking/the-kernel-has-it-back-as-soon-as-nobody-has-it", test_leaving_early);
   g_test_add_func ("/parking/the-kernel-waits-for-nobody", test_leaving_anyway);

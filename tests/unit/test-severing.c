@@ -227,6 +227,7 @@ test_proxied (void)
   g_object_unref (yard_must_open (y, y->person, CARD, "bar2", "rwm"));
   bar_let_go (regiond_lease_get_hold (lease));
   wait_until (count_lingering (y) == 0);
+  yard_idle (20);
   yard_expect_told (card, "attach open");
 }
 

@@ -514,6 +514,7 @@ static void
 test_end_all (void)
 {
   expect_all_end (REGIOND_END_REMOVED, "removed");
+  expect_all_end (REGIOND_END_UNPLUGGED, "unplugged");
   expect_all_end (REGIOND_END_SHUTDOWN, "shutdown");
 }
 
