@@ -244,6 +244,19 @@ test_restored (void)
   g_assert_cmphex (device_get (&device, PCI_COMMAND), ==, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
 }
 
+/* By a register in a BAR, for example: no lease has written it here. */
+static void
+test_woken (void)
+{
+  g_auto (Device) device;
+
+  device_init (&device);
+  must_save (&device);
+  device_set (&device, 0x44, 3 | PCI_PM_CTRL_NO_SOFT_RESET | PCI_PM_CTRL_PME_STATUS);
+  must_restore (&device);
+  g_assert_cmphex (device_get (&device, 0x44), ==, PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
 /* It was on when the device was found: that is no reason to leave it so. */
 static void
 test_restored_without_mastering (void)
@@ -301,6 +314,7 @@ main (int    argc,
   g_test_add_func ("/config/locked-down-it-is-not-lent", test_locked_down);
   g_test_add_func ("/config/shut-it-stays-shut", test_shut);
   g_test_add_func ("/config/what-leases-wrote-is-put-back", test_restored);
+  g_test_add_func ("/config/who-sleeps-is-woken", test_woken);
   g_test_add_func ("/config/bus-mastering-is-not-put-back", test_restored_without_mastering);
   g_test_add_func ("/config/without-a-lease-nothing-is-put-back", test_nothing_saved);
   g_test_add_func ("/config/of-a-device-that-left-nothing-is-read", test_unplugged);

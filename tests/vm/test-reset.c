@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/vfio/resetter.h"
+
+#include <linux/pci_regs.h>
+
+#include "backends/vfio/hotreset.h"
+#include "bound.h"
+#include "error.h"
+#include "guest.h"
+
+/* Of nvme: configuration, status (bit 0: ready), the admin queues' sizes and places;
+ * of e1000e: the VLAN ether type. */
+#define NVME_CC 0x14
+#define NVME_CSTS 0x1c
+#define NVME_AQA 0x24
+#define NVME_ASQ 0x28
+#define NVME_ACQ 0x30
+#define E1000E_VET 0x38
+
+static void
+check_methods (const char *id,
+               const char *wanted)
+{
+  g_auto (Bound) bound = { 0 };
+  g_autoptr (RegiondResetter) resetter = NULL;
+  g_autofree char *found = NULL;
+
+  bound_init (&bound, id);
+  resetter = regiond_resetter_new (bound.sysfs);
+  found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
+  g_assert_cmpstr (found, ==, wanted);
+}
+
+static void
+test_methods (void)
+{
+  check_methods (GUEST_NVME, "flr bus");
+  check_methods (GUEST_E1000E, "bus pm");
+  check_methods (GUEST_IVSHMEM, "");
+  check_methods (GUEST_EDU, "");
+  check_methods (GUEST_TESTDEV, "");
+}
+
+static void
+must_reset (RegiondResetter *resetter,
+            RegiondHandle *handle,
+            gboolean mapped)
+{
+  g_autoptr (GError) error = NULL;
+
+  regiond_resetter_reset (resetter, handle, mapped, &error);
+  g_assert_no_error (error);
+}
+
+/* The kernel enables its BARs, once; a device that has flr is reset by that. */
+static void
+enable (Bound *bound)
+{
+  bound_open (bound);
+  bound_close (bound);
+}
+
+/* No DMA: without bus mastering it is ready and no more. */
+static void
+start_nvme (Bound *bound)
+{
+  bound_poke (bound, 0, NVME_AQA, 0x00010001);
+  bound_poke (bound, 0, NVME_ASQ, 0x1000);
+  bound_poke (bound, 0, NVME_ACQ, 0x2000);
+  bound_poke (bound, 0, NVME_CC, 0x00460001);
+  g_assert_cmphex (bound_peek (bound, 0, NVME_CSTS), ==, 1);
+}
+
+/* With the device's methods as they were, afterwards. */
+static void
+test_nvme (void)
+{
+  g_auto (Bound) bound = { 0 };
+  g_autoptr (RegiondResetter) resetter = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+
+  bound_init (&bound, GUEST_NVME);
+  enable (&bound);
+  before = guest_attribute (bound.address, "reset_method");
+  resetter = regiond_resetter_new (bound.sysfs);
+  start_nvme (&bound);
+  must_reset (resetter, NULL, TRUE);
+  g_assert_cmphex (bound_peek (&bound, 0, NVME_CSTS), ==, 0);
+  must_reset (resetter, bound_open (&bound), TRUE);
+  after = guest_attribute (bound.address, "reset_method");
+  g_assert_cmpstr (after, ==, before);
+}
+
+static void
+test_e1000e (void)
+{
+  g_auto (Bound) bound = { 0 };
+  g_autoptr (RegiondResetter) resetter = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  guint32 clean;
+
+  bound_init (&bound, GUEST_E1000E);
+  enable (&bound);
+  before = guest_attribute (bound.address, "reset_method");
+  resetter = regiond_resetter_new (bound.sysfs);
+  must_reset (resetter, NULL, TRUE);
+  clean = bound_peek (&bound, 0, E1000E_VET);
+  bound_poke (&bound, 0, E1000E_VET, 0x1234);
+  g_assert_cmphex (bound_peek (&bound, 0, E1000E_VET), ==, 0x1234);
+  must_reset (resetter, NULL, TRUE);
+  g_assert_cmphex (bound_peek (&bound, 0, E1000E_VET), ==, clean);
+  g_assert_cmphex (clean, !=, 0x1234);
+  after = guest_attribute (bound.address, "reset_method");
+  g_assert_cmpstr (after, ==, before);
+}
+
+/* The fact that the order is for: it says that it has reset the device. */
+static void
+test_pm (void)
+{
+  g_auto (Bound) bound = { 0 };
+  g_autoptr (RegiondResetter) resetter = NULL;
+
+  bound_init (&bound, GUEST_E1000E);
+  enable (&bound);
+  guest_set_attribute (bound.address, "reset_method", "pm");
+  resetter = regiond_resetter_new (bound.sysfs);
+  bound_poke (&bound, 0, E1000E_VET, 0x1234);
+  g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*pm*");
+  must_reset (resetter, NULL, TRUE);
+  g_test_assert_expected_messages ();
+  g_assert_cmphex (bound_peek (&bound, 0, E1000E_VET), ==, 0x1234);
+  guest_set_attribute (bound.address, "reset_method", "default");
+}
+
+static void
+test_none (void)
+{
+  const char *const ids[] = { GUEST_IVSHMEM, GUEST_EDU, GUEST_TESTDEV };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      g_auto (Bound) bound = { 0 };
+      g_autoptr (RegiondResetter) resetter = NULL;
+      g_autoptr (GError) error = NULL;
+
+      bound_init (&bound, ids[i]);
+      resetter = regiond_resetter_new (bound.sysfs);
+      g_assert_false (regiond_resetter_reset (resetter, bound_open (&bound), FALSE, &error));
+      g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED);
+    }
+}
+
+/* A device that has no way of its own, alone in its group behind a port. */
+static void
+test_hot (void)
+{
+  g_auto (Bound) bound = { 0 };
+  g_autoptr (RegiondResetter) resetter = NULL;
+  g_autoptr (GError) error = NULL;
+
+  bound_init (&bound, GUEST_E1000E);
+  enable (&bound);
+  bound_poke (&bound, 0, E1000E_VET, 0x1234);
+  guest_set_attribute (bound.address, "reset_method", "\n");
+  resetter = regiond_resetter_new (bound.sysfs);
+  g_assert_null (regiond_resetter_get_methods (resetter)[0]);
+  g_assert_false (regiond_resetter_reset (resetter, bound_open (&bound), TRUE, &error));
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY);
+  must_reset (resetter, bound.handle, FALSE);
+  g_assert_cmpstr (regiond_resetter_get_methods (resetter)[0], ==, "hot");
+  bound_close (&bound);
+  g_assert_cmphex (bound_peek (&bound, 0, E1000E_VET), !=, 0x1234);
+  guest_set_attribute (bound.address, "reset_method", "default");
+}
+
+/* The bridge's driver for hot-plug makes the group unfit for VFIO; it cannot be
+ * had back, since it does not take a bridge twice. */
+static char *
+find_bridge (const char *address)
+{
+  g_auto (GStrv) members = guest_group_members (address);
+
+  for (guint i = 0; members[i] != NULL; i++)
+    {
+      g_autofree char *driver = guest_driver (members[i]);
+
+      if (g_strcmp0 (driver, "shpchp") == 0)
+        return g_strdup (members[i]);
+    }
+
+  return NULL;
+}
+
+/* Two in one group, on one bus: neither is reset without the other. */
+static void
+test_neighbours (void)
+{
+  g_auto (Bound) serial = { 0 };
+  g_autofree char *audio = guest_find (GUEST_AUDIO);
+  g_autofree char *bridge = find_bridge (audio);
+  g_autoptr (RegiondResetter) resetter = NULL;
+
+  if (bridge != NULL)
+    guest_set_attribute (bridge, "driver/unbind", bridge);
+  guest_bind (audio);
+  bound_init (&serial, GUEST_SERIAL);
+  resetter = regiond_resetter_new (serial.sysfs);
+  g_assert_false (g_strv_contains (regiond_resetter_get_methods (resetter), "bus"));
+  g_assert_true (regiond_hotreset_is_ours (bound_open (&serial), guest_group (serial.address)));
+  g_assert_false (regiond_hotreset_is_ours (serial.handle, guest_group (serial.address) + 1));
+  guest_give_back (audio);
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  guest_init (&argc, &argv);
+  g_test_add_func ("/reset/methods", test_methods);
+  g_test_add_func ("/reset/nvme-forgets-by-flr", test_nvme);
+  g_test_add_func ("/reset/e1000e-forgets-by-bus", test_e1000e);
+  g_test_add_func ("/reset/e1000e-remembers-by-pm", test_pm);
+  g_test_add_func ("/reset/without-a-way-it-is-not-supported", test_none);
+  g_test_add_func ("/reset/hot-is-the-last-way", test_hot);
+  g_test_add_func ("/reset/neighbours-are-reset-together", test_neighbours);
+  return g_test_run ();
+}
