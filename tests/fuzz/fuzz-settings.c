@@ -162,7 +162,7 @@ LLVMFuzzerTestOneInput (const guint8 *data,
 
   g_assert_no_error (error);
   check_daemon (settings);
-  g_assert_cmpuint (settings->devices->len + warnings, ==, 1);
+  g_assert_cmpuint (settings->devices->len + settings->pci_devices->len + warnings, ==, 1);
   if (settings->devices->len > 0)
     check_device (g_ptr_array_index (settings->devices, 0));
   return 0;
