@@ -255,12 +255,6 @@ regiond_device_set_parking (RegiondDevice *self,
   self->parking = parking;
 }
 
-void
-regiond_device_park (RegiondDevice *self)
-{
-  regiond_parking_push (self);
-}
-
 /* What comes back late has not worked, whatever it says: it is let go of, and a
  * Reset has to show that the device still does. */
 static void
@@ -306,9 +300,11 @@ static void
 show_catalogue (RegiondDevice *self)
 {
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
+  g_autoptr (GPtrArray) regions = regiond_backend_get_regions (self->backend);
 
-  self->regions = regiond_backend_get_regions (self->backend);
-  g_ptr_array_add (self->all_regions, self->regions);
+  if (regions != self->regions)
+    g_ptr_array_add (self->all_regions, g_ptr_array_ref (regions));
+  self->regions = regions;
   regiond_dbus_device_set_isolation (device, regiond_backend_get_isolation (self->backend));
   regiond_dbus_device_set_reset_methods (device, regiond_backend_get_reset_methods (self->backend));
   regiond_dbus_device_set_regions (device, regiond_catalogue_describe (self->backend, self->regions));

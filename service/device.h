@@ -92,9 +92,6 @@ void            regiond_device_set_resetting (RegiondDevice *self, gboolean rese
 /* NULL: the device works again. */
 void            regiond_device_set_failure (RegiondDevice *self, const GError *failure);
 
-/* Parks the device, if nobody has a lease when the turn comes. */
-void            regiond_device_park (RegiondDevice *self);
-
 /* For parking.c: whether a turn for it waits; whether there is something to be
  * settled, which is taken to be done now; whether it may be parked now. */
 gboolean        regiond_device_is_parking (RegiondDevice *self);

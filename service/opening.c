@@ -4,6 +4,7 @@
 #include "error.h"
 #include "log.h"
 #include "options.h"
+#include "parking.h"
 #include "permit.h"
 #include "text.h"
 
@@ -488,7 +489,7 @@ done (gpointer data)
 
   regiond_device_set_resetting (device, FALSE);
   if (regiond_tenancy_count_active (regiond_device_get_tenancy (device)) == 0)
-    regiond_device_park (device);
+    regiond_parking_push (device);
 }
 
 static void

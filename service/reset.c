@@ -4,6 +4,7 @@
 #include "error.h"
 #include "log.h"
 #include "options.h"
+#include "parking.h"
 #include "permit.h"
 
 typedef struct {
@@ -173,7 +174,7 @@ done (gpointer data)
 
   /* What has been kept where something failed is let go of. */
   if (kept && regiond_device_severs (device))
-    regiond_device_park (device);
+    regiond_parking_push (device);
 }
 
 static void
