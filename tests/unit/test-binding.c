@@ -173,6 +173,20 @@ test_group (void)
 }
 
 static void
+test_bridge_in_the_way (void)
+{
+  g_auto (PciBus) bus;
+  g_autoptr (RegiondBinding) binding = NULL;
+  g_autoptr (GError) error = NULL;
+
+  prepare (&bus);
+  pci_bus_add_device (&bus, "0000:00:1d.0", "0x060400\n", "shpchp", 2);
+  binding = regiond_binding_new (bus.sysfs, bus.state, FALSE);
+  g_assert_null (plan (binding, CARD, TRUE, &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED, "echo 0000:00:1d.0 > ", "drivers/shpchp/unbind");
+}
+
+static void
 test_all_or_nothing (void)
 {
   g_auto (PciBus) bus;
@@ -265,6 +279,7 @@ main (int   argc,
   g_test_add_func ("/binding/what-was-bound-by-hand-goes-to-who-wants-it", test_by_hand);
   g_test_add_func ("/binding/an-override-is-put-back", test_override);
   g_test_add_func ("/binding/a-group-is-bound-without-its-bridge", test_group);
+  g_test_add_func ("/binding/a-bridge-with-a-driver-in-the-way-is-named", test_bridge_in_the_way);
   g_test_add_func ("/binding/all-of-a-group-or-nothing", test_all_or_nothing);
   g_test_add_func ("/binding/what-cannot-be-lent-is-not-bound", test_refused);
   g_test_add_func ("/binding/without-the-module-it-says-how-to-load-it", test_no_module);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "guest.h"
+
 /* A disk takes its time under emulation. */
 #define PATIENCE 60000
 
@@ -21,15 +23,46 @@ device_path (const char *address)
   return g_strconcat (DEVICE_PREFIX, id, NULL);
 }
 
+typedef struct
+{
+  World *world;
+  const char *path;
+} Wanted;
+
+static gboolean
+is_there (gpointer data)
+{
+  Wanted *wanted = data;
+
+  return world_has_object (wanted->world, wanted->path);
+}
+
 void
 device_wait (World *world,
              const char *address)
 {
   g_autofree char *path = device_path (address);
+  Wanted wanted = { world, path };
 
-  deadline_start (PATIENCE);
-  while (!world_has_object (world, path))
-    deadline_pause ("device %s is not on the bus", address);
+  wait_until (is_there, &wanted, PATIENCE, path);
+}
+
+void
+device_wait_gone (World *world,
+                  const char *address)
+{
+  g_autofree char *path = device_path (address);
+
+  world_wait_gone (world, path, PATIENCE);
+}
+
+gboolean
+device_is_there (World *world,
+                 const char *address)
+{
+  g_autofree char *path = device_path (address);
+
+  return world_has_object (world, path);
 }
 
 static GVariant *
@@ -45,7 +78,11 @@ call (World *world,
 static GVariant *
 parse (const char *options)
 {
-  return g_variant_new_parsed (options);
+  g_autoptr (GError) error = NULL;
+  GVariant *parsed = g_variant_parse (G_VARIANT_TYPE_VARDICT, options, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  return parsed;
 }
 
 void
@@ -55,7 +92,8 @@ device_bind (World *world,
 {
   g_autofree char *path = device_path (address);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = call (world, "BindDevice", g_variant_new ("(s@a{sv})", address, parse (options)), &error);
+  g_autoptr (GVariant) given = parse (options);
+  g_autoptr (GVariant) reply = call (world, "BindDevice", g_variant_new ("(s@a{sv})", address, given), &error);
   const char *answer;
 
   g_assert_no_error (error);
@@ -64,17 +102,47 @@ device_bind (World *world,
   g_assert_true (world_has_object (world, path));
 }
 
+static GVariant *
+call_unbind (World *world,
+             const char *address,
+             const char *options,
+             GError **error)
+{
+  g_autofree char *path = device_path (address);
+  g_autoptr (GVariant) given = parse (options);
+
+  return call (world, "UnbindDevice", g_variant_new ("(o@a{sv})", path, given), error);
+}
+
 void
 device_unbind (World *world,
                const char *address,
                const char *options)
 {
-  g_autofree char *path = device_path (address);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = call (world, "UnbindDevice", g_variant_new ("(o@a{sv})", path, parse (options)), &error);
+  g_autoptr (GVariant) reply = call_unbind (world, address, options, &error);
 
   g_assert_no_error (error);
-  g_assert_false (world_has_object (world, path));
+  g_assert_false (device_is_there (world, address));
+}
+
+static void
+assert_fails (GVariant *reply,
+              const GError *error,
+              const char *name,
+              va_list words)
+{
+  g_autofree char *remote = error ? g_dbus_error_get_remote_error (error) : NULL;
+  const char *word;
+
+  g_assert_null (reply);
+  if (g_strcmp0 (remote, name) != 0)
+    g_error ("%s, and not %s", error->message, name);
+  while ((word = va_arg (words, const char *)))
+    {
+      if (!strstr (error->message, word))
+        g_error ("no \"%s\" in: %s", word, error->message);
+    }
 }
 
 void
@@ -85,18 +153,37 @@ device_bind_fails (World *world,
                    ...)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = call (world, "BindDevice", g_variant_new ("(s@a{sv})", address, parse (options)), &error);
-  g_autofree char *remote = error ? g_dbus_error_get_remote_error (error) : NULL;
-  const char *word;
+  g_autoptr (GVariant) given = parse (options);
+  g_autoptr (GVariant) reply = call (world, "BindDevice", g_variant_new ("(s@a{sv})", address, given), &error);
   va_list words;
 
-  g_assert_null (reply);
-  g_assert_cmpstr (remote, ==, name);
   va_start (words, options);
-  while ((word = va_arg (words, const char *)))
-    {
-      if (!strstr (error->message, word))
-        g_error ("no \"%s\" in: %s", word, error->message);
-    }
+  assert_fails (reply, error, name, words);
   va_end (words);
+}
+
+void
+device_unbind_fails (World *world,
+                     const char *name,
+                     const char *address,
+                     const char *options,
+                     ...)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = call_unbind (world, address, options, &error);
+  va_list words;
+
+  va_start (words, options);
+  assert_fails (reply, error, name, words);
+  va_end (words);
+}
+
+void
+device_free_bridge (void)
+{
+  g_autofree char *bridge = guest_find ("1b36:000e");
+  g_autofree char *driver = guest_driver (bridge);
+
+  if (driver)
+    guest_set_attribute (bridge, "driver/unbind", bridge);
 }

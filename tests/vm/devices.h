@@ -7,8 +7,10 @@
 char *device_id (const char *address);
 char *device_path (const char *address);
 
-/* Waits until it is on the bus. */
+/* On the bus: waits until it is, is not; whether it is. */
 void device_wait (World *world, const char *address);
+void device_wait_gone (World *world, const char *address);
+gboolean device_is_there (World *world, const char *address);
 
 /* BindDevice and UnbindDevice as root, with OPTIONS as GVariant text, which must succeed. */
 void device_bind (World *world, const char *address, const char *options);
@@ -17,3 +19,9 @@ void device_unbind (World *world, const char *address, const char *options);
 /* Must fail with NAME and a message that has all the words, NULL-terminated. */
 void device_bind_fails (World *world, const char *name, const char *address, const char *options, ...)
     G_GNUC_NULL_TERMINATED;
+void device_unbind_fails (World *world, const char *name, const char *address, const char *options, ...)
+    G_GNUC_NULL_TERMINATED;
+
+/* Takes the bridge above GUEST_SERIAL and GUEST_AUDIO from its hot-plug driver, with which
+ * their group cannot be isolated, and which never takes it back. */
+void device_free_bridge (void);

@@ -148,13 +148,23 @@ check_neighbour (const RegiondIdentity *self,
                  const RegiondIdentity *neighbour,
                  GError               **error)
 {
+  g_autofree char *what = NULL;
+
   if (neighbour->driver[0] == '\0' || regiond_viability_allows (neighbour->driver))
     return TRUE;
 
-  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED,
-               "%s shares IOMMU group %d with %s (%s), which has the driver %s, so it could not be isolated; bind the group "
-               "as a whole: option 'group' (regionctl bind --group)", self->address, self->iommu_group, neighbour->address,
-               neighbour->description, neighbour->driver);
+  what = g_strdup_printf ("%s shares IOMMU group %d with %s (%s), which has the driver %s, so it could not be isolated",
+                          self->address, self->iommu_group, neighbour->address, neighbour->description,
+                          neighbour->driver);
+
+  /* A bridge's hot-plug driver (shpchp): it is never bound here. */
+  if (regiond_identity_is_bridge (neighbour))
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED,
+                 "%s; it is a bridge, take it from that: echo %s > /sys/bus/pci/drivers/%s/unbind", what,
+                 neighbour->address, neighbour->driver);
+  else
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED,
+                 "%s; bind the group as a whole: option 'group' (regionctl bind --group)", what);
   return FALSE;
 }
 

@@ -8,8 +8,7 @@
 gboolean
 regiond_viability_allows (const char *driver)
 {
-  return strstr (driver, "vfio") != NULL || g_str_equal (driver, "pci-stub") || g_str_equal (driver, "pcieport") ||
-         g_str_equal (driver, "shpchp");
+  return strstr (driver, "vfio") != NULL || g_str_equal (driver, "pci-stub") || g_str_equal (driver, "pcieport");
 }
 
 static char *
