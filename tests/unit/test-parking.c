@@ -307,6 +307,7 @@ test_reset_hangs (void)
 {
   g_autoptr (Yard) y = yard_new (shared);
   g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 5);
+  g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) resetting = { FALSE, NULL, NULL };
 
   regiond_turns_set_limit (regiond_device_get_turns (yard_find (y, CARD)), LIMIT_MS);
@@ -316,9 +317,15 @@ test_reset_hangs (void)
   wait_until (resetting.done);
   g_assert_error (resetting.error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED);
   expect_stuck (y, card);
+
+  /* Leases end meanwhile; what is to be done then is done when it can be. */
+  yard_release (y->person, lease);
+  bar_let_go (regiond_lease_get_hold (lease));
+  wait_until (regiond_tenancy_count_lingering (get_tenancy (y)) == 0);
+  yard_expect_told (card, "attach open reset-leased");
   card->hangs = FALSE;
   g_mutex_unlock (&card->gate);
-  yard_expect_told (card, "reset park");
+  yard_expect_told (card, "settle park");
   g_assert_true (yard_sees (y, CARD, REGIOND_DEVICE_FAILED));
   must_reset (y);
   wait_until (yard_sees (y, CARD, REGIOND_DEVICE_PARKED));
@@ -331,10 +338,13 @@ test_park_hangs (void)
   g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 5);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rw");
 
-  regiond_turns_set_limit (regiond_device_get_turns (yard_find (y, CARD)), LIMIT_MS);
   g_mutex_lock (&card->gate);
   card->hangs = TRUE;
   yard_release (y->person, lease);
+
+  /* Where no test has made the limit shorter. */
+  yard_idle (REGIOND_DEVICE_TURN_MOST_MS - 1000);
+  g_assert_false (yard_sees (y, CARD, REGIOND_DEVICE_FAILED));
   wait_until (yard_sees (y, CARD, REGIOND_DEVICE_FAILED));
   expect_stuck (y, card);
 
