@@ -77,14 +77,27 @@ read_revocation (Opening    *self,
   return TRUE;
 }
 
+/* NONE with the reason. */
+static RegiondMechanism
+find_mechanism (Opening *self,
+                GError **error)
+{
+  RegiondRegion *region = self->window.region;
+  RegiondMechanism mechanism;
+
+  mechanism = regiond_backend_find_mechanism (regiond_device_get_backend (self->device), region, self->window.access, error);
+  if (mechanism == REGIOND_MECHANISM_NONE)
+    g_prefix_error (error, "Region %s of device %s cannot be had with access '%s': ", region->name,
+                    regiond_device_get_id (self->device), regiond_access_to_string (self->window.access));
+  return mechanism;
+}
+
 static gboolean
 read_region (Opening    *self,
              const char *region,
              const char *access,
              GError    **error)
 {
-  RegiondBackend *backend = regiond_device_get_backend (self->device);
-
   if ((self->window.region = regiond_device_find_region (self->device, region, error)) == NULL)
     return FALSE;
   if (!regiond_access_parse (access, &self->window.access))
@@ -96,15 +109,10 @@ read_region (Opening    *self,
       return FALSE;
     }
 
-  self->mechanism = regiond_backend_find_mechanism (backend, self->window.region, self->window.access, error);
-  if (self->mechanism == REGIOND_MECHANISM_NONE)
-    {
-      g_prefix_error (error, "Region %s of device %s cannot be had with access '%s': ", region,
-                      regiond_device_get_id (self->device), access);
-      return FALSE;
-    }
+  if ((self->mechanism = find_mechanism (self, error)) == REGIOND_MECHANISM_NONE)
+    return FALSE;
 
-  self->revocation = regiond_backend_get_revocation (backend, self->mechanism);
+  self->revocation = regiond_backend_get_revocation (regiond_device_get_backend (self->device), self->mechanism);
   return TRUE;
 }
 
@@ -235,13 +243,12 @@ static gboolean
 check_mechanism (Opening *self,
                  GError **error)
 {
-  RegiondBackend *backend = regiond_device_get_backend (self->device);
-  RegiondMechanism mechanism;
+  RegiondMechanism mechanism = find_mechanism (self, error);
 
-  mechanism = regiond_backend_find_mechanism (backend, self->window.region, self->window.access, error);
   if (mechanism == REGIOND_MECHANISM_NONE)
     return FALSE;
-  if (mechanism == self->mechanism && regiond_backend_get_revocation (backend, mechanism) >= self->revocation)
+  if (mechanism == self->mechanism &&
+      regiond_backend_get_revocation (regiond_device_get_backend (self->device), mechanism) >= self->revocation)
     return TRUE;
 
   g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,

@@ -331,7 +331,7 @@ test_changes_meanwhile (void)
   card->claimed = TRUE;
   fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_YES);
   wait_until (other.done);
-  assert_error_says (other.error, REGIOND_ERROR, REGIOND_ERROR_LINGERING, "claimed");
+  assert_error_says (other.error, REGIOND_ERROR, REGIOND_ERROR_LINGERING, "bar2", CARD, "claimed");
 
   card->claimed = FALSE;
   fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_HANG);
