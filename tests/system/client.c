@@ -121,8 +121,8 @@ on_command (int fd,
   command.words = wire_receive (fd, &command.fd);
   if (!command.words || g_str_equal (command.words[1], "exit"))
     exit (0);
-  if (!client_bus_run (&command) && !client_memory_run (&command) && !client_file_run (&command) &&
-      !client_pins_run (&command) && !client_churn_run (&command))
+  if (!client_bus_run (&command) && !client_memory_run (&command) && !client_bar_run (&command) &&
+      !client_file_run (&command) && !client_pins_run (&command) && !client_churn_run (&command))
     g_error ("unknown command %s", command.words[1]);
   if (command.fd >= 0)
     close (command.fd);

@@ -43,6 +43,7 @@ const char *command_string (Command *command,
 
 /* Each runs the command if it knows its name, and returns whether it does. */
 gboolean client_bus_run (Command *command);
+gboolean client_bar_run (Command *command);
 gboolean client_memory_run (Command *command);
 gboolean client_file_run (Command *command);
 gboolean client_pins_run (Command *command);
