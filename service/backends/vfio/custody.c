@@ -555,8 +555,7 @@ regiond_custody_recover (RegiondCustody *self,
   g_array_append_vals (self->remains, serials->data, serials->len);
   g_mutex_unlock (&self->lock);
 
-  regiond_grip_owe (self->grip);
-  if (!enter (self, &error) || !claim (self, &error) || !regiond_grip_isolate (self->grip, &error))
+  if (!enter (self, &error) || !claim (self, &error) || !regiond_grip_cut (self->grip, NULL, &error))
     {
       g_message ("device %s was lent before, and cannot be claimed now: %s", regiond_sysfs_get_name (self->sysfs),
                  error->message);

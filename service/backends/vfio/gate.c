@@ -221,7 +221,8 @@ open_bar (RegiondGate         *self,
   if (bytes == MAP_FAILED)
     {
       close_opening (opening);
-      return errsv;
+      /* Another driver has claimed it, or the kernel is locked down. */
+      return errsv == EINVAL || errsv == EPERM ? EIO : errsv;
     }
 
   opening->bytes = bytes;

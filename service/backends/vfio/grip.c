@@ -119,12 +119,6 @@ regiond_grip_get_handle (RegiondGrip *self)
 }
 
 void
-regiond_grip_owe (RegiondGrip *self)
-{
-  g_atomic_int_set (&self->owed, TRUE);
-}
-
-void
 regiond_grip_set_settled (RegiondGrip *self)
 {
   g_atomic_int_set (&self->owed, FALSE);
@@ -203,12 +197,21 @@ regiond_grip_loosen (RegiondGrip *self,
   return regiond_grip_isolate (self, error);
 }
 
+static void darken (RegiondGrip *self);
+
+/* What is left of leases could map again once the claim is let go; until somebody
+ * has the device and claims it, it is not to be reached. */
 void
 regiond_grip_let_go (RegiondGrip *self)
 {
+  gboolean left = self->container != NULL && (regiond_grip_is_owed (self) ||
+                                              regiond_bars_count_references (self->bars, FALSE) > 0);
+
   regiond_gate_stop (self->gate);
   leave_handle (self);
   regiond_gate_shut (self->gate);
+  if (left)
+    darken (self);
   regiond_gate_go (self->gate);
   regiond_bars_close (self->bars);
   regiond_grip_set_settled (self);
@@ -311,7 +314,7 @@ regiond_grip_cut (RegiondGrip *self,
       return FALSE;
     }
 
-  regiond_grip_owe (self);
+  g_atomic_int_set (&self->owed, TRUE);
   regiond_gate_stop (self->gate);
   done = cut (self, bar, error);
   if (!done)

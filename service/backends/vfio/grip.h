@@ -64,12 +64,9 @@ gboolean          regiond_grip_isolate (RegiondGrip *self, GError **error);
 /* Claims every BAR of @regions. */
 gboolean          regiond_grip_claim_all (RegiondGrip *self, GPtrArray *regions, GError **error);
 
-/* Cuts every mapping of @bar, and whatever that takes with it, for certain: it is
- * owed from now on, and where a mapping may have escaped it is dark. */
+/* Cuts every mapping of @bar, or of all (NULL), and whatever that takes with it, for
+ * certain: it is owed from now on, and where a mapping may have escaped it is dark. */
 gboolean          regiond_grip_cut (RegiondGrip *self, RegiondBar *bar, GError **error);
-
-/* A claim is held, from now on, against what is left of a former run. */
-void              regiond_grip_owe (RegiondGrip *self);
 
 /* Nothing is left that a claim is held against. */
 void              regiond_grip_set_settled (RegiondGrip *self);
@@ -78,5 +75,6 @@ void              regiond_grip_set_settled (RegiondGrip *self);
  * can be had has changed by that. */
 gboolean          regiond_grip_loosen (RegiondGrip *self, gboolean *changed, GError **error);
 
-/* Lets go of everything. */
+/* Lets go of everything. A device of which something is left does not decode
+ * memory afterwards. */
 void              regiond_grip_let_go (RegiondGrip *self);
