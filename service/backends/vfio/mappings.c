@@ -9,7 +9,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* On a slow machine one look may take all of the time. */
 #define PATIENCE_MS 500
+#define MIN_LOOKS 4
 #define PAUSE_MS 5
 
 /* One look through all processes. */
@@ -166,7 +168,8 @@ look_at_run (Look *look,
 }
 
 /* All threads have the same mappings; but the first one has none once it has
- * ended, though others live. A thread of the kernel has none. */
+ * ended, though others live (ESRCH, or an empty file in older kernels). A thread
+ * of the kernel has none. */
 static gboolean
 look_at_process (Look *look,
                  const char *folder)
@@ -174,9 +177,7 @@ look_at_process (Look *look,
   g_autofree char *maps = read_of_process (look, folder, "maps");
   g_autofree char *threads = g_build_filename (folder, "task", NULL);
 
-  if (maps == NULL)
-    return FALSE;
-  if (*maps == '\0' ? for_each_number (look, threads, look_at_thread) : look_at_maps (look, folder, maps))
+  if (maps == NULL || *maps == '\0' ? for_each_number (look, threads, look_at_thread) : look_at_maps (look, folder, maps))
     for_each_number (look, threads, look_at_run);
   return TRUE;
 }
@@ -217,14 +218,19 @@ regiond_mappings_look (const int *files,
   g_autofree struct stat *stats = g_new0 (struct stat, n_files);
   g_autofree char *found = NULL;
   gint64 deadline = g_get_monotonic_time () + PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
-  RegiondMappings answer;
+  RegiondMappings answer = REGIOND_MAPPINGS_UNKNOWN;
 
   for (guint i = 0; i < n_files; i++)
     {
       if (fstat (files[i], &stats[i]) < 0)
         return REGIOND_MAPPINGS_UNKNOWN;
     }
-  while ((answer = look_once (stats, n_files, &found)) == REGIOND_MAPPINGS_UNKNOWN && g_get_monotonic_time () < deadline)
-    g_usleep (PAUSE_MS * G_TIME_SPAN_MILLISECOND);
+  for (guint looks = 0; looks < MIN_LOOKS || g_get_monotonic_time () < deadline; looks++)
+    {
+      answer = look_once (stats, n_files, &found);
+      if (answer != REGIOND_MAPPINGS_UNKNOWN)
+        break;
+      g_usleep (PAUSE_MS * G_TIME_SPAN_MILLISECOND);
+    }
   return answer;
 }
