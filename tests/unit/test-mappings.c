@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -149,12 +150,22 @@ test_running (void)
   g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_UNKNOWN);
 }
 
+static gboolean
+first_thread_has_ended (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *stat = NULL;
+
+  return g_file_get_contents (path, &stat, NULL, NULL) && strstr (stat, ") Z ") != NULL;
+}
+
 static void
 test_thread_that_stays (void)
 {
   g_auto (Held) held = { 0 };
 
   held_init (&held, leave_a_thread);
+  wait_until (first_thread_has_ended (held.child));
   g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_LIVE);
   zap (&held);
   g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_NONE);
