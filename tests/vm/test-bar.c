@@ -279,6 +279,45 @@ test_two_open_at_the_same_instant (void)
     }
 }
 
+static gboolean
+is_off_the_bus (gpointer data)
+{
+  Bench *bench = data;
+
+  return !world_has_object (bench->world, bench->path);
+}
+
+static gboolean
+is_on_the_bus (gpointer data)
+{
+  return !is_off_the_bus (data);
+}
+
+/* While a claim is held VFIO's fd is open, and an unbind waits for that. What is
+ * left of the lease counts against the device when it is back. */
+static void
+test_the_kernel_gets_it_back (void)
+{
+  g_autoptr (Bench) bench = bench_new (GUEST_IVSHMEM);
+  g_autoptr (Opened) opened = open_bar (bench, bench->alice, "rwm");
+  g_autofree char *map = map_bar (bench->alice, opened);
+  gint64 start;
+
+  bench_revoke (bench, opened);
+  world_wait_string (bench->world, opened->path, LEASE_INTERFACE, "State", "lingering", SOON);
+  expect_taken (bench->alice, map);
+  start = g_get_monotonic_time ();
+  guest_give_back (bench->address);
+  g_assert_cmpuint (milliseconds_since (start), <, SOON);
+  wait_until (is_off_the_bus, bench, SOON, "it is off the bus");
+  guest_bind (bench->address);
+  wait_until (is_on_the_bus, bench, SOON, "it is back");
+  expect_taken (bench->alice, map);
+  g_free (person_open_fails (bench->bob, ERROR ("Lingering"), bench->id, "bar2", "rwm", "{}"));
+  person_kill (bench->alice);
+  expect_lent_again (bench, bench->bob);
+}
+
 static void
 test_write_combining (void)
 {
@@ -310,5 +349,6 @@ main (int argc,
   g_test_add_func ("/bar/who-spins-on-mmap-loses", test_who_spins_on_mmap_loses);
   g_test_add_func ("/bar/two-open-at-the-same-instant", test_two_open_at_the_same_instant);
   g_test_add_func ("/bar/write-combining", test_write_combining);
+  g_test_add_func ("/bar/kernel-gets-back-what-is-claimed", test_the_kernel_gets_it_back);
   return g_test_run ();
 }
