@@ -142,7 +142,7 @@ bus_start (const char *services)
     start_broker (bus);
   else
     start_daemon (bus);
-  wait_until (answers, bus, 10000, "the bus");
+  wait_until (answers, bus, 60000, "the bus");
   return bus;
 }
 

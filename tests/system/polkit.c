@@ -150,7 +150,7 @@ polkit_start (GDBusConnection *root)
   const char *const argv[] = { "/usr/lib/polkit-1/polkitd", "--no-debug", NULL };
   Process *polkitd = process_spawn (argv, NULL, NULL, SANDBOX_DIR "/polkitd.log");
 
-  wait_until (actions_in_force, root, 10000, "polkitd");
+  wait_until (actions_in_force, root, 60000, "polkitd");
   return polkitd;
 }
 

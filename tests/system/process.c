@@ -123,7 +123,7 @@ has_ended (gpointer data)
 int
 process_wait (Process *process)
 {
-  wait_until (has_ended, process, 10000, "the end of a process");
+  wait_until (has_ended, process, 60000, "the end of a process");
   return process->status;
 }
 

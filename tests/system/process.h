@@ -31,7 +31,7 @@ Process *process_spawn (const char *const *argv,
 
 gboolean process_is_running (Process *process);
 
-/* Waits until it has ended; returns the wait status. The test fails after ten seconds. */
+/* Waits until it has ended; returns the wait status. The test fails after a minute. */
 int process_wait (Process *process);
 
 void process_signal (Process *process,

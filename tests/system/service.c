@@ -93,7 +93,7 @@ wait_for_name (GDBusConnection *root,
 {
   Start start = { root, regiond };
 
-  wait_until (has_name, &start, 10000, "regiond");
+  wait_until (has_name, &start, 60000, "regiond");
   return regiond;
 }
 

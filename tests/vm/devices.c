@@ -187,3 +187,23 @@ device_free_bridge (void)
   if (driver)
     guest_set_attribute (bridge, "driver/unbind", bridge);
 }
+
+static gboolean
+is_mappable (gpointer data)
+{
+  Wanted *wanted = data;
+  g_autoptr (GVariant) regions = world_get (wanted->world, wanted->path, DEVICE_INTERFACE, "Regions");
+  g_autofree char *text = g_variant_print (regions, FALSE);
+
+  return strstr (text, "'bar'") != NULL;
+}
+
+void
+device_wait_mappable (World *world,
+                      const char *address)
+{
+  g_autofree char *path = device_path (address);
+  Wanted wanted = { world, path };
+
+  wait_until (is_mappable, &wanted, PATIENCE, "a BAR that can be mapped");
+}
