@@ -117,6 +117,9 @@ test_revoke (void)
   card->by_hand = TRUE;
   yard_call_revoke (y->person, lease, &promise);
   wait_until (card_count_cutting (card) == 1);
+
+  /* No patience with who has what is taken from him. */
+  g_assert_cmpint (regiond_lease_get_patience (lease), ==, 0);
   yard_idle (PATIENCE_MS);
   g_assert_true (regiond_lease_has_ended (lease));
   g_assert_false (promise.done);

@@ -34,7 +34,7 @@ bound_clear (Bound *self)
     return;
 
   bound_close (self);
-  regiond_container_unref (self->container);
+  g_clear_pointer (&self->container, regiond_container_unref);
   regiond_sysfs_unref (self->sysfs);
   guest_set_attribute (self->address, "power/control", "auto");
   guest_give_back (self->address);

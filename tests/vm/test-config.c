@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backends/vfio/layout.h"
 #include "backends/vfio/rom.h"
 #include "bound.h"
+#include "devices.h"
 #include "error.h"
 #include "guest.h"
 #include "region.h"
@@ -325,6 +328,157 @@ test_rom_without_decoding (void)
   regiond_config_set_handle (config, NULL);
 }
 
+/* From here on: what a person meets on the bus. */
+
+static const char *const lent_ids[] = { GUEST_IVSHMEM, GUEST_EDU, GUEST_NVME, GUEST_E1000E };
+
+typedef struct
+{
+  World *world;
+  Person *alice;
+  Bound bound; /* its group is regiond's */
+  char *id;
+} Lent;
+
+/* Each of them, until it is parked again. */
+static void
+try_each (void (*act) (Lent *lent))
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  alice = person_new ("alice", UID_ALICE);
+  for (guint i = 0; i < G_N_ELEMENTS (lent_ids); i++)
+    {
+      Lent lent = { world, alice };
+      g_autofree char *path = NULL;
+
+      bound_init (&lent.bound, lent_ids[i]);
+      g_clear_pointer (&lent.bound.container, regiond_container_unref);
+      path = device_path (lent.bound.address);
+      lent.id = device_id (lent.bound.address);
+      device_wait (world, lent.bound.address);
+      act (&lent);
+      world_wait_string (world, path, DEVICE_INTERFACE, "State", "parked", 30000);
+      g_free (lent.id);
+      bound_clear (&lent.bound);
+    }
+}
+
+/* The descriptor that she got, which is now the test's too. */
+static int
+open_config (Lent *self,
+             const char *access,
+             const char *options)
+{
+  g_autoptr (Opened) opened = person_open (self->alice, self->id, "config", access, options);
+  int fd = person_give (self->alice, opened->fd);
+
+  person_let_go (self->alice, NULL, opened->fd);
+  return fd;
+}
+
+static void
+read_config (Lent *lent)
+{
+  g_autoptr (GBytes) wanted = NULL;
+  guint8 bytes[4096 + 1];
+  struct stat status;
+  gssize n;
+  int fd = open_config (lent, "r", "{}");
+
+  n = pread (fd, bytes, sizeof bytes, 0);
+  wanted = bound_read_config (&lent->bound);
+  g_assert_cmpmem (bytes, n, g_bytes_get_data (wanted, NULL), g_bytes_get_size (wanted));
+  g_assert_cmpint (fstat (fd, &status), ==, 0);
+  g_assert_cmpint (status.st_size, ==, g_bytes_get_size (wanted));
+  g_assert_cmpint (pread (fd, bytes, 1, status.st_size), ==, 0);
+  g_assert_cmpint (pwrite (fd, bytes, 1, PCI_CACHE_LINE_SIZE), ==, -1);
+  g_assert_cmpint (errno, ==, EBADF);
+  close (fd);
+}
+
+static void
+test_person_reads (void)
+{
+  try_each (read_config);
+}
+
+static void
+write_refused (int fd,
+               guint offset,
+               guint word)
+{
+  const guint8 bytes[] = { word & 0xff, word >> 8 };
+
+  g_assert_cmpint (pwrite (fd, bytes, sizeof bytes, offset), ==, -1);
+  g_assert_cmpint (errno, ==, EPERM);
+}
+
+static void
+write_taken (int fd,
+             guint offset,
+             guint word)
+{
+  const guint8 bytes[] = { word & 0xff, word >> 8 };
+
+  g_assert_cmpint (pwrite (fd, bytes, sizeof bytes, offset), ==, sizeof bytes);
+}
+
+static void
+write_config (Lent *lent)
+{
+  Bound *bound = &lent->bound;
+  int fd = open_config (lent, "rw", "{}");
+  guint command = bound_get16 (bound, PCI_COMMAND);
+
+  g_assert_cmphex (command & PCI_COMMAND_MASTER, ==, 0);
+  write_refused (fd, PCI_COMMAND, command | PCI_COMMAND_MASTER);
+  write_refused (fd, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
+  write_refused (fd, PCI_BASE_ADDRESS_0 + 2, bound_get16 (bound, PCI_BASE_ADDRESS_0 + 2) ^ 0x1000);
+  write_taken (fd, PCI_CACHE_LINE_SIZE, bound_get16 (bound, PCI_CACHE_LINE_SIZE) ^ 0x0030);
+  g_assert_cmphex (bound_get16 (bound, PCI_COMMAND), ==, command);
+  close (fd);
+}
+
+static void
+test_person_writes (void)
+{
+  try_each (write_config);
+}
+
+static gboolean
+is_put_back (gpointer data)
+{
+  Bound *bound = data;
+
+  return (bound_get16 (bound, PCI_CACHE_LINE_SIZE) & 0xff) != 0x33;
+}
+
+/* And what she wrote is put back when she has left. */
+static void
+write_alone (Lent *lent)
+{
+  Bound *bound = &lent->bound;
+  int fd = open_config (lent, "rw", "{'exclusive': <true>}");
+  guint command = bound_get16 (bound, PCI_COMMAND);
+
+  write_refused (fd, PCI_COMMAND, command | PCI_COMMAND_MASTER);
+  write_taken (fd, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
+  write_taken (fd, PCI_CACHE_LINE_SIZE, 0x0033);
+  g_assert_cmphex (bound_get16 (bound, PCI_COMMAND) & PCI_COMMAND_MEMORY, ==, 0);
+  close (fd);
+  wait_until (is_put_back, bound, 30000, "what was written put back");
+  g_assert_cmphex (bound_get16 (bound, PCI_COMMAND) & PCI_COMMAND_MASTER, ==, 0);
+}
+
+static void
+test_person_alone (void)
+{
+  try_each (write_alone);
+}
+
 int
 main (int argc,
       char **argv)
@@ -338,5 +492,8 @@ main (int argc,
   g_test_add_func ("/rom/is-what-the-device-has", test_rom);
   g_test_add_func ("/rom/where-there-is-none-it-is-not-found", test_no_rom);
   g_test_add_func ("/rom/is-not-read-without-decoding", test_rom_without_decoding);
+  g_test_add_func ("/config/an-ordinary-user-reads-it-and-no-more", test_person_reads);
+  g_test_add_func ("/config/an-ordinary-user-is-refused", test_person_writes);
+  g_test_add_func ("/config/who-is-alone-switches-decoding", test_person_alone);
   return g_test_run ();
 }

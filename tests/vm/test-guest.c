@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../system/world.h"
 #include "guest.h"
+
+/* That of the kernel that run was asked for, not of what a folder happens to hold. */
+static void
+test_the_guest_is_as_asked (void)
+{
+  const char *kernel = g_getenv ("REGIOND_TEST_KERNEL");
+  guint major = 7, minor = 0;
+
+  if (sscanf (kernel, "%u.%u", &major, &minor) == 2)
+    g_assert_false (guest_kernel_is_at_least (major, minor + 1));
+  g_assert_true (guest_kernel_is_at_least (major, minor));
+  g_assert_cmpuint (guest_cpus (), ==, atoi (g_getenv ("REGIOND_TEST_CPUS")));
+}
 
 static void
 test_the_devices_are_there (void)
@@ -108,6 +123,7 @@ main (int argc,
       char **argv)
 {
   guest_init (&argc, &argv);
+  g_test_add_func ("/guest/as-asked", test_the_guest_is_as_asked);
   g_test_add_func ("/guest/devices", test_the_devices_are_there);
   g_test_add_func ("/guest/bind-and-give-back", test_each_is_bound_and_given_back);
   g_test_add_func ("/guest/group", test_neighbours_share_a_group);

@@ -5,6 +5,7 @@
 
 #include "backends/vfio/hotreset.h"
 #include "bound.h"
+#include "devices.h"
 #include "error.h"
 #include "guest.h"
 
@@ -214,6 +215,50 @@ test_neighbours (void)
   guest_give_back (audio);
 }
 
+/* On the bus: what is published, and what Reset says. */
+static void
+check_published (World *world,
+                 const char *id,
+                 const char *wanted)
+{
+  g_autofree char *address = guest_find (id);
+  g_autofree char *path = device_path (address);
+  g_autoptr (GVariant) methods = NULL;
+  g_autofree const char **names = NULL;
+  g_autofree char *found = NULL;
+
+  device_wait (world, address);
+  methods = world_get (world, path, DEVICE_INTERFACE, "ResetMethods");
+  names = g_variant_get_strv (methods, NULL);
+  found = g_strjoinv (" ", (char **) names);
+  g_assert_cmpstr (found, ==, wanted);
+}
+
+static void
+test_published (void)
+{
+  const char *const ids[] = { GUEST_NVME, GUEST_E1000E, GUEST_EDU, GUEST_IVSHMEM };
+  const char *const wanted[] = { "flr bus", "bus pm", "", "" };
+  g_autoptr (World) world = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      g_autofree char *address = guest_find (ids[i]);
+
+      guest_bind (address);
+    }
+  world = world_new ("");
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    check_published (world, ids[i], wanted[i]);
+  g_clear_pointer (&world, world_free);
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      g_autofree char *address = guest_find (ids[i]);
+
+      guest_give_back (address);
+    }
+}
+
 int
 main (int argc,
       char **argv)
@@ -226,5 +271,6 @@ main (int argc,
   g_test_add_func ("/reset/without-a-way-it-is-not-supported", test_none);
   g_test_add_func ("/reset/hot-is-the-last-way", test_hot);
   g_test_add_func ("/reset/neighbours-are-reset-together", test_neighbours);
+  g_test_add_func ("/reset/methods-are-published", test_published);
   return g_test_run ();
 }
