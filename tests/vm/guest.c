@@ -73,16 +73,26 @@ has_id (const char *address,
   return g_str_equal (found, id);
 }
 
-char *
-guest_look_for (const char *id)
+char **
+guest_find_all (const char *id)
 {
   g_autoptr (GDir) dir = g_dir_open (DEVICES, 0, NULL);
+  GPtrArray *found = g_ptr_array_new ();
   const char *address;
 
   while (dir && (address = g_dir_read_name (dir)))
     if (has_id (address, id))
-      return g_strdup (address);
-  return NULL;
+      g_ptr_array_add (found, g_strdup (address));
+  g_ptr_array_add (found, NULL);
+  return (char **) g_ptr_array_free (found, FALSE);
+}
+
+char *
+guest_look_for (const char *id)
+{
+  g_auto (GStrv) found = guest_find_all (id);
+
+  return g_strdup (found[0]);
 }
 
 char *

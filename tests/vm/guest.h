@@ -29,6 +29,8 @@ void guest_init (int *argc,
 char *guest_find (const char *id);
 /* The same, or NULL. */
 char *guest_look_for (const char *id);
+/* All that there are. */
+char **guest_find_all (const char *id);
 /* The name of the driver that has it, or NULL. */
 char *guest_driver (const char *address);
 /* -1: in none. */
@@ -56,8 +58,8 @@ char *guest_monitor (const char *format,
                      ...) G_GNUC_PRINTF (1, 2);
 
 /*
- * Plugs QEMU's MODEL ("edu", "nvme,serial=late") into the free port; the address
- * of the device, whose id is ID, once the guest has it.
+ * Plugs QEMU's MODEL ("edu", "nvme,serial=late") into the free port; the address of
+ * the new device, whose id is ID, once the guest has it beside others of that id.
  */
 char *guest_plug (const char *model,
                   const char *id);

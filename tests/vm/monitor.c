@@ -100,23 +100,36 @@ guest_monitor (const char *format,
   return g_strchomp (g_strdup (json_object_get_string_member (object, "return")));
 }
 
+typedef struct
+{
+  const char *id;
+  char **before;
+  char *address;
+} Plug;
+
 static gboolean
 is_there (gpointer data)
 {
-  g_autofree char *address = guest_look_for (data);
+  Plug *plug = data;
+  g_auto (GStrv) now = guest_find_all (plug->id);
 
-  return address != NULL;
+  for (guint i = 0; now[i] && !plug->address; i++)
+    if (!g_strv_contains ((const char *const *) plug->before, now[i]))
+      plug->address = g_strdup (now[i]);
+  return plug->address != NULL;
 }
 
 char *
 guest_plug (const char *model,
             const char *id)
 {
+  g_auto (GStrv) before = guest_find_all (id);
   g_autofree char *said = guest_monitor ("device_add %s,bus=" GUEST_FREE_PORT ",id=" GUEST_PLUGGED, model);
+  Plug plug = { id, before, NULL };
 
   g_assert_cmpstr (said, ==, "");
-  wait_until (is_there, (gpointer) id, 30000, "a device that is plugged in");
-  return guest_find (id);
+  wait_until (is_there, &plug, 30000, "a device that is plugged in");
+  return plug.address;
 }
 
 void
