@@ -53,4 +53,11 @@ if [ ! -x "$stage$program" ]; then
   echo "systemd would start $program, which is not installed" >&2
   missing=1
 fi
+# By systemd's own count, in tenths; regiond(8) tells the figure.
+most=24
+if command -v systemd-analyze >/dev/null &&
+  ! systemd-analyze security --offline=true --threshold=$most --no-pager "$stage/${units#/}/regiond.service" >/dev/null; then
+  echo "the unit is more exposed than $most tenths" >&2
+  missing=1
+fi
 exit $missing

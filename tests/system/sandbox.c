@@ -138,6 +138,14 @@ replace_polkit_folders (void)
 }
 
 void
+sandbox_bring_people (void)
+{
+  g_assert_cmpint (g_mkdir_with_parents (SANDBOX_DIR, 0755), ==, 0);
+  extend_file ("/etc/passwd", "passwd", MORE_USERS);
+  replace_group_file ();
+}
+
+void
 sandbox_enter (void)
 {
   if (geteuid () != 0)
@@ -156,9 +164,7 @@ sandbox_enter (void)
   /* Without logind's and systemd's sockets the test is the same on every machine. */
   mount_tmpfs ("/run/systemd");
   g_assert_cmpint (g_mkdir_with_parents ("/run/systemd/journal", 0755), ==, 0);
-  g_assert_cmpint (g_mkdir_with_parents (SANDBOX_DIR, 0755), ==, 0);
   g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=" SANDBOX_SOCKET, TRUE);
-  extend_file ("/etc/passwd", "passwd", MORE_USERS);
-  replace_group_file ();
+  sandbox_bring_people ();
   replace_polkit_folders ();
 }

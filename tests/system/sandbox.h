@@ -24,6 +24,9 @@
  */
 void sandbox_enter (void);
 
+/* The users and groups alone, in the mount namespace that the process has. */
+void sandbox_bring_people (void);
+
 /* Writes a file in one step: a watcher never sees half of it. */
 void sandbox_write (const char *path,
                     const char *text);
