@@ -166,7 +166,6 @@ expect_lent_again (Bench *bench,
   g_autofree char *map = NULL;
 
   world_wait_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering", 0, SOON);
-  world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "parked", SOON);
   again = open_bar (bench, person, "rwm");
   map = map_bar (person, again);
   store (person, map, "8", MARK);

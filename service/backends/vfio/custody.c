@@ -100,13 +100,30 @@ on_request (gpointer data)
     self->events->leaving (owner);
 }
 
+/* How much is left of what was cut. */
+static guint
+count_cut (RegiondCustody *self)
+{
+  return regiond_bars_count_references (self->bars, TRUE) + regiond_custody_count_remains (self);
+}
+
+/* Of a dark device that cannot be told: the core will say when it is settled. */
+static gboolean
+is_held_against (RegiondCustody *self)
+{
+  return regiond_grip_is_owed (self->grip) && (regiond_grip_is_dark (self->grip) || count_cut (self) > 0);
+}
+
 /* Lets go of what nothing needs any more. */
 static gboolean
 loosen (RegiondCustody *self,
         GError        **error)
 {
-  gboolean changed, isolated = regiond_grip_loosen (self->grip, &changed, error);
+  gboolean changed, isolated;
 
+  if (!is_held_against (self))
+    regiond_grip_set_settled (self->grip);
+  isolated = regiond_grip_loosen (self->grip, &changed, error);
   if (!isolated)
     g_atomic_int_set (&self->ready, FALSE);
   if (changed)
@@ -362,7 +379,7 @@ lend (RegiondCustody      *self,
   RegiondHold *hold;
 
   /* What can be had may have changed while it was waited for a turn. */
-  if (regiond_offer_find (self->grip, self->bars, window->region, window->access, error) == REGIOND_MECHANISM_NONE)
+  if (regiond_custody_find_mechanism (self, window->region, window->access, error) == REGIOND_MECHANISM_NONE)
     return NULL;
   if (needs_handle && (!regiond_grip_enter (self->grip, error) || !regiond_grip_isolate (self->grip, error)))
     return NULL;
@@ -403,7 +420,7 @@ regiond_custody_settle (RegiondCustody *self,
                         GError        **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
-  guint left = regiond_bars_count_references (self->bars, TRUE) + regiond_custody_count_remains (self);
+  guint left = count_cut (self);
 
   if (!regiond_grip_has_group (self->grip))
     return TRUE;
@@ -591,7 +608,7 @@ regiond_custody_find_mechanism (RegiondCustody      *self,
                                 RegiondAccess        access,
                                 GError             **error)
 {
-  return regiond_offer_find (self->grip, self->bars, region, access, error);
+  return regiond_offer_find (self->grip, self->bars, is_held_against (self), region, access, error);
 }
 
 /* Making one. */

@@ -37,6 +37,7 @@ find_for_rom (const RegiondRegion *region,
 
 static RegiondMechanism
 find_for_mapping (RegiondGrip         *grip,
+                  gboolean             held,
                   const RegiondRegion *region,
                   GError             **error)
 {
@@ -51,7 +52,7 @@ find_for_mapping (RegiondGrip         *grip,
     return refuse (error, REGIOND_ERROR_NOT_SUPPORTED,
                    "kernel lockdown (Secure Boot, or lockdown= on its command line) gives no mapping of a BAR; "
                    "ask for 'r' or 'rw'");
-  if (regiond_grip_is_owed (grip))
+  if (held)
     return refuse (error, REGIOND_ERROR_LINGERING,
                    "references of ended leases are left, against which the device's BARs are claimed, so none can be "
                    "mapped; end whoever holds them, and wait with Verify, or ask for 'r' or 'rw'");
@@ -79,6 +80,7 @@ find_by_handle (RegiondGrip *grip,
 RegiondMechanism
 regiond_offer_find (RegiondGrip         *grip,
                     RegiondBars         *bars,
+                    gboolean             held,
                     const RegiondRegion *region,
                     RegiondAccess        access,
                     GError             **error)
@@ -86,8 +88,8 @@ regiond_offer_find (RegiondGrip         *grip,
   if (g_str_equal (region->kind, "rom"))
     return find_for_rom (region, access, error);
   if (access & REGIOND_ACCESS_MAP)
-    return find_for_mapping (grip, region, error);
-  if (g_str_equal (region->kind, "mmio") && regiond_grip_is_dark (grip))
+    return find_for_mapping (grip, held, region, error);
+  if (g_str_equal (region->kind, "mmio") && held && regiond_grip_is_dark (grip))
     return refuse (error, REGIOND_ERROR_LINGERING,
                    "references of ended leases are left, one of which may be a mapping that is still alive, so the "
                    "device's memory is switched off; end whoever holds them, and wait with Verify");

@@ -13,8 +13,9 @@
  * before it is lent. The errors' messages are the reason, and what could be had
  * instead. */
 
-/* NONE with NotSupported, Lingering or Busy. */
-RegiondMechanism regiond_offer_find (RegiondGrip *grip, RegiondBars *bars, const RegiondRegion *region,
+/* NONE with NotSupported, Lingering or Busy. @held: something is left that a claim is
+ * held against; a claim that is just waiting to be let go is in nobody's way. */
+RegiondMechanism regiond_offer_find (RegiondGrip *grip, RegiondBars *bars, gboolean held, const RegiondRegion *region,
                                      RegiondAccess access, GError **error);
 
 /* A region that is reached by way of the handle alone. */
