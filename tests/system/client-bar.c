@@ -4,10 +4,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "client.h"
-
-#define PAGE 4096
 
 /*
  * What a client does with a mapping that may be taken from it. The addresses are
@@ -145,21 +144,27 @@ typedef struct
 
 static Spin spin;
 
+/* The whole of it: the longer mmap(2) takes, the more it is missed by a claim.
+ * The last one is kept for as long as there is no newer one: it may be alive still. */
 static gpointer
 spin_on (gpointer data)
 {
+  void *last = MAP_FAILED;
   guint64 value;
+  struct stat info;
 
+  g_assert_cmpint (fstat (spin.fd, &info), ==, 0);
   while (!g_atomic_int_get (&spin.stop))
     {
-      void *at = mmap (NULL, PAGE, PROT_READ, MAP_SHARED, spin.fd, 0);
+      void *at = mmap (NULL, info.st_size, PROT_READ, MAP_SHARED, spin.fd, 0);
 
-      if (at == MAP_FAILED)
-        continue;
+      if (at != MAP_FAILED && last != MAP_FAILED)
+        munmap (last, info.st_size);
+      if (at != MAP_FAILED)
+        last = at;
       /* Not all ones, nor zero: what a device says that does not answer. */
-      if (load (at, 4, &value) && (guint32) value == 0x6e697073)
+      if (last != MAP_FAILED && load (last, 4, &value) && (guint32) value == 0x6e697073)
         g_atomic_int_inc (&spin.loads);
-      munmap (at, PAGE);
     }
   return NULL;
 }
