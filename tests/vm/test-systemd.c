@@ -289,13 +289,15 @@ test_a_killed_service_is_back_and_has_cut (void)
   g_autoptr (Opened) mapped = NULL;
   g_autoptr (Opened) proxied = NULL;
   Attempt next = { bob, id };
-  GPid former = main_pid ();
+  GPid former;
 
   bind_as (alice, address);
   mapped = person_open (alice, id, "bar2", "rwm", "{}");
   proxied = person_open (bob, id, "bar2", "rw", "{}");
   mapping = person_map (alice, mapped->fd, "rw");
   person_write (alice, mapping, "before");
+  former = main_pid ();
+  g_assert_cmpint (former, >, 0);
   kill (former, SIGKILL);
   wait_until (is_back, &former, SOON, "the service's return");
   expect_unit ("NRestarts", "1");
