@@ -672,7 +672,10 @@ handle_verify (RegiondDBusDevice     *object,
                GVariant              *options)
 {
   RegiondDevice *self = REGIOND_DEVICE (object);
+  GError *error = NULL;
 
+  if (self->gone && !regiond_device_check_usable (self, &error))
+    return regiond_error_return (invocation, error);
   regiond_verifications_start (self->verifications, self, invocation, options);
   return TRUE;
 }

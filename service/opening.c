@@ -507,7 +507,8 @@ on_permitted (GObject      *source,
   Opening *self = data;
   GError *error = NULL;
 
-  if (!regiond_permit_ask_finish (result, &error))
+  /* What has been removed meanwhile may have no turn for a while. */
+  if (!regiond_permit_ask_finish (result, &error) || !regiond_device_check_usable (self->device, &error))
     refuse (self, error);
   else
     await_turn (self);

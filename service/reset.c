@@ -198,7 +198,7 @@ on_permitted (GObject      *source,
   Reset *self = data;
   GError *error = g_steal_pointer (&self->error);
 
-  if (error == NULL && regiond_permit_ask_finish (result, &error))
+  if (error == NULL && regiond_permit_ask_finish (result, &error) && check (self, &error))
     regiond_turns_push (regiond_device_get_turns (self->device), &turn, self);
   else
     answer (self, error);
