@@ -155,7 +155,7 @@ say_farewell (gpointer data)
   g_autoptr (Farewell) self = data;
   g_autoptr (GError) error = NULL;
 
-  if (!regiond_backend_park (self->backend, &error))
+  if (!regiond_backend_abandon (self->backend, &error))
     g_warning ("A device could not be parked: %s", error->message);
   g_mutex_lock (&self->lock);
   self->done = TRUE;

@@ -154,3 +154,12 @@ regiond_backend_park (RegiondBackend *self,
 {
   return REGIOND_BACKEND_GET_CLASS (self)->park (self, error);
 }
+
+gboolean
+regiond_backend_abandon (RegiondBackend *self,
+                         GError        **error)
+{
+  RegiondBackendClass *klass = REGIOND_BACKEND_GET_CLASS (self);
+
+  return klass->abandon != NULL ? klass->abandon (self, error) : klass->park (self, error);
+}

@@ -48,6 +48,7 @@ struct _RegiondBackendClass {
   gboolean (*reset) (RegiondBackend *self, gboolean leased, GError **error);
   gboolean (*settle) (RegiondBackend *self, GError **error);
   gboolean (*park) (RegiondBackend *self, GError **error);
+  gboolean (*abandon) (RegiondBackend *self, GError **error); /* NULL: as park */
 };
 
 /* Signals, all on the main thread:
@@ -123,3 +124,7 @@ gboolean          regiond_backend_settle (RegiondBackend *self, GError **error);
 /* After the last lease: resets the device, and lets go of every resource that
  * need not be kept; nothing is done where that has been done already. Blocks. */
 gboolean          regiond_backend_park (RegiondBackend *self, GError **error);
+
+/* The service ends: parks, and lets go of everything, whatever is left of leases;
+ * that must not reach the device afterwards. Blocks. */
+gboolean          regiond_backend_abandon (RegiondBackend *self, GError **error);

@@ -214,6 +214,13 @@ park (RegiondBackend *backend,
   return regiond_custody_release (REGIOND_VFIO_BACKEND (backend)->custody, error);
 }
 
+static gboolean
+abandon (RegiondBackend *backend,
+         GError        **error)
+{
+  return regiond_custody_abandon (REGIOND_VFIO_BACKEND (backend)->custody, error);
+}
+
 static void
 regiond_vfio_backend_dispose (GObject *object)
 {
@@ -262,6 +269,7 @@ regiond_vfio_backend_class_init (RegiondVfioBackendClass *klass)
   backend_class->reset = reset;
   backend_class->settle = settle;
   backend_class->park = park;
+  backend_class->abandon = abandon;
 }
 
 static void

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -317,6 +318,32 @@ test_the_kernel_gets_it_back (void)
   expect_lent_again (bench, bench->bob);
 }
 
+/* Without regiond nobody holds a claim. */
+static void
+test_the_service_ends (void)
+{
+  g_autoptr (Bench) bench = bench_new (GUEST_IVSHMEM);
+  g_autoptr (Opened) opened = open_bar (bench, bench->alice, "rwm");
+  g_autofree char *map = map_bar (bench->alice, opened);
+  g_autofree char *again = NULL;
+  g_autofree char *seen = NULL;
+
+  store (bench->alice, map, "0", MARK);
+  process_signal (bench->world->regiond, SIGTERM);
+  process_wait (bench->world->regiond);
+  expect_taken (bench->alice, map);
+  again = map_bar (bench->alice, opened);
+  seen = person_do (bench->alice, "load", again, "0", "4", NULL);
+  g_assert_cmpstr (seen, !=, MARK);
+
+  process_free (bench->world->regiond);
+  bench->world->regiond = service_start (bench->world->root);
+  wait_until (is_on_the_bus, bench, SOON, "it is back");
+  expect_taken (bench->alice, again);
+  person_kill (bench->alice);
+  expect_lent_again (bench, bench->bob);
+}
+
 static void
 test_write_combining (void)
 {
@@ -349,5 +376,6 @@ main (int argc,
   g_test_add_func ("/bar/two-open-at-the-same-instant", test_two_open_at_the_same_instant);
   g_test_add_func ("/bar/write-combining", test_write_combining);
   g_test_add_func ("/bar/kernel-gets-back-what-is-claimed", test_the_kernel_gets_it_back);
+  g_test_add_func ("/bar/end-of-the-service-leaves-nothing-that-reaches-it", test_the_service_ends);
   return g_test_run ();
 }

@@ -57,8 +57,8 @@ set_missing (GError **error,
                  "(firmware, and intel_iommu=on or the like), or accept that with UnsafeNoIommu=yes", number);
   else
     g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED,
-                 "IOMMU group %u has no node in " VFIO_FOLDER ": none of its devices is bound to vfio-pci; bind it "
-                 "(regionctl bind)", number);
+                 "IOMMU group %u has no node in " VFIO_FOLDER ": none of its devices is bound to vfio-pci (regionctl bind "
+                 "binds it), or the node is hidden from regiond (a /dev of its own)", number);
 }
 
 static void

@@ -528,6 +528,18 @@ regiond_custody_release (RegiondCustody *self,
 }
 
 gboolean
+regiond_custody_abandon (RegiondCustody *self,
+                         GError        **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+  gboolean released = release (self, error);
+
+  if (regiond_grip_has_group (self->grip))
+    drop (self);
+  return released;
+}
+
+gboolean
 regiond_custody_reset (RegiondCustody *self,
                        gboolean        leased,
                        GError        **error)

@@ -88,6 +88,11 @@ gboolean           regiond_custody_reset (RegiondCustody *self, gboolean leased,
  * kept, and so is what is claimed. */
 gboolean           regiond_custody_release (RegiondCustody *self, GError **error);
 
+/* The same, but lets go of everything in any case. What is left of ended leases
+ * reaches nothing then, since the device does not decode memory until somebody
+ * has it who claims it. */
+gboolean           regiond_custody_abandon (RegiondCustody *self, GError **error);
+
 /* After a crash: claims the device at once, since of what a former run has lent
  * under these serial numbers (of witnesses) something may be left. Where the
  * group is somebody else's it is left alone. */
