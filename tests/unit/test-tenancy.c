@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fake-hold.h"
 #include "fixture.h"
 
 #include "daemon.h"
@@ -28,123 +29,6 @@ collect_reasons (GLogLevelFlags   level,
   if (g_strcmp0 (event, "end") == 0)
     g_ptr_array_add (reasons, g_strdup (reason));
   return g_log_writer_default (level, fields, n, data);
-}
-
-/* What holds are made of: one source for each letter. */
-#define TYPE_FAKE_SOURCE (fake_source_get_type ())
-G_DECLARE_FINAL_TYPE (FakeSource, fake_source, FAKE, SOURCE, GObject)
-
-struct _FakeSource {
-  GObject parent_instance;
-};
-
-G_DEFINE_TYPE_WITH_CODE (FakeSource, fake_source, G_TYPE_OBJECT, G_IMPLEMENT_INTERFACE (REGIOND_TYPE_SOURCE, NULL))
-
-static void
-fake_source_class_init (FakeSourceClass *klass)
-{
-}
-
-static void
-fake_source_init (FakeSource *self)
-{
-}
-
-static FakeSource *sources[G_MAXINT8 + 1];
-
-/* A hold whose references the test itself takes and lets go. */
-#define TYPE_FAKE_HOLD (fake_hold_get_type ())
-G_DECLARE_FINAL_TYPE (FakeHold, fake_hold, FAKE, HOLD, RegiondHold)
-
-struct _FakeHold {
-  RegiondHold     parent_instance;
-  char            object; /* holds of the same letter share their fate */
-  gboolean        gone;
-  gboolean        cut;
-  guint           looks;     /* at whether it is gone */
-  gint64          last_look;
-  guint           slowness; /* µs that each look takes */
-  RegiondHoldFunc func;
-  gpointer        data;
-};
-
-G_DEFINE_TYPE (FakeHold, fake_hold, REGIOND_TYPE_HOLD)
-
-static gboolean
-is_gone (RegiondHold *hold)
-{
-  FakeHold *self = FAKE_HOLD (hold);
-
-  self->looks++;
-  g_usleep (self->slowness);
-  self->last_look = g_get_monotonic_time ();
-  return self->gone;
-}
-
-static gboolean
-is_cut (RegiondHold *hold)
-{
-  return FAKE_HOLD (hold)->cut;
-}
-
-static void
-cut (RegiondHold *hold)
-{
-  FAKE_HOLD (hold)->cut = TRUE;
-}
-
-static RegiondSource *
-ref_source (RegiondHold *hold)
-{
-  FakeSource **source = &sources[(int) FAKE_HOLD (hold)->object];
-
-  if (*source == NULL)
-    *source = g_object_new (TYPE_FAKE_SOURCE, NULL);
-  return REGIOND_SOURCE (g_object_ref (*source));
-}
-
-static gboolean
-listen_to (RegiondHold    *hold,
-           RegiondHoldFunc func,
-           gpointer        data,
-           GError        **error)
-{
-  FakeHold *self = FAKE_HOLD (hold);
-
-  if (self->object == '!')
-    {
-      g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "No more watches");
-      return FALSE;
-    }
-  self->func = func;
-  self->data = data;
-  return TRUE;
-}
-
-static void
-fake_hold_class_init (FakeHoldClass *klass)
-{
-  RegiondHoldClass *hold_class = REGIOND_HOLD_CLASS (klass);
-
-  hold_class->is_gone = is_gone;
-  hold_class->is_cut = is_cut;
-  hold_class->cut = cut;
-  hold_class->is_shared = TRUE;
-  hold_class->ref_source = ref_source;
-  hold_class->listen = listen_to;
-}
-
-static void
-fake_hold_init (FakeHold *self)
-{
-}
-
-/* The last reference is closed, and the kernel gives a sign. */
-static void
-let_go (FakeHold *hold)
-{
-  hold->gone = TRUE;
-  hold->func (hold->data);
 }
 
 static Fixture *shared;
@@ -334,7 +218,7 @@ test_patience (void)
   g_assert_true (house->waiting);
   g_assert_true (regiond_tenancy_is_draining (house->tenancy));
   g_assert_false (dying.hold->cut);
-  let_go (dying.hold);
+  fake_hold_let_go (dying.hold);
   wait_until (!house->waiting);
   g_assert_false (neighbour.hold->cut);
   g_assert_false (regiond_lease_has_ended (neighbour.lease));
@@ -359,7 +243,7 @@ test_dawdler (void)
 
       regiond_tenancy_end (house->tenancy, dawdler[i].lease, REGIOND_END_RELEASED);
       if (i > 0)
-        let_go (dawdler[i - 1].hold);
+        fake_hold_let_go (dawdler[i - 1].hold);
       while (g_get_monotonic_time () < until)
         fixture_turn ();
       open = open || !house->waiting;
@@ -367,7 +251,7 @@ test_dawdler (void)
 
   /* A second without a break: the others are let in before that. */
   g_assert_true (open);
-  let_go (dawdler[G_N_ELEMENTS (dawdler) - 1].hold);
+  fake_hold_let_go (dawdler[G_N_ELEMENTS (dawdler) - 1].hold);
   wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
   g_assert_false (neighbour.hold->cut);
   for (gsize i = 0; i < G_N_ELEMENTS (dawdler); i++)
@@ -398,8 +282,8 @@ test_superseded (void)
   g_assert_false (house->waiting);
   ended = regiond_tenancy_list_ended (house->tenancy);
   g_assert_cmpstr (ended[0], ==, regiond_lease_get_path (leaky.lease));
-  let_go (neighbour.hold);
-  let_go (leaky.hold);
+  fake_hold_let_go (neighbour.hold);
+  fake_hold_let_go (leaky.hold);
   wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
 }
 
@@ -455,7 +339,7 @@ test_tolerate (void)
   g_assert_false (regiond_lease_has_ended (neighbour.lease));
   g_assert_false (regiond_lease_is_leaked (leaky.lease));
   g_assert_cmpuint (regiond_tenancy_count_lingering (house->tenancy), ==, 1);
-  let_go (leaky.hold);
+  fake_hold_let_go (leaky.hold);
   wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
 }
 
@@ -472,7 +356,7 @@ test_closed (void)
   tenant.hold->func (tenant.hold->data);
   regiond_tenancy_look (house->tenancy);
   g_assert_cmpuint (regiond_tenancy_count_active (house->tenancy), ==, 2);
-  let_go (tenant.hold);
+  fake_hold_let_go (tenant.hold);
   wait_until (regiond_lease_has_ended (tenant.lease));
   g_assert_false (regiond_lease_has_ended (neighbour.lease));
 }
@@ -575,7 +459,7 @@ test_exclusive (void)
   g_assert_cmpstr (regiond_tenancy_get_exclusive (house->tenancy), ==, "");
   expect_admits (house, ":9.2", FALSE, -1, NULL);
   expect_admits (house, ":9.2", TRUE, REGIOND_ERROR_LINGERING, regiond_lease_get_path (tenant.lease));
-  let_go (tenant.hold);
+  fake_hold_let_go (tenant.hold);
   wait_until (regiond_tenancy_count_lingering (house->tenancy) == 0);
   expect_admits (house, ":9.2", TRUE, -1, NULL);
 }
