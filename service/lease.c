@@ -195,7 +195,9 @@ regiond_lease_get_cut (RegiondLease *self)
     return REGIOND_CUT_PENDING;
   if (regiond_hold_is_cutting (self->hold) && g_get_monotonic_time () < self->cut_until)
     return REGIOND_CUT_PENDING;
-  return REGIOND_CUT_FAILED;
+
+  /* Other threads cut: it may have been done since it was asked. */
+  return regiond_hold_is_cut (self->hold) ? REGIOND_CUT_DONE : REGIOND_CUT_FAILED;
 }
 
 void

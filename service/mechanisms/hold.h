@@ -23,7 +23,7 @@ struct _RegiondHoldClass {
   RegiondSource *(*ref_source) (RegiondHold *self); /* NULL when it has let go of it */
   gboolean (*is_gone) (RegiondHold *self);
   gboolean (*is_cut) (RegiondHold *self);
-  gboolean (*is_cutting) (RegiondHold *self); /* NULL: a cut is made at once */
+  gboolean (*is_cutting) (RegiondHold *self); /* NULL: a cut is always made at once */
   void     (*cut) (RegiondHold *self);
   gboolean (*listen) (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
 };
@@ -34,8 +34,8 @@ gboolean regiond_hold_is_gone (RegiondHold *self);
 /* Whether the access has been taken away already. */
 gboolean regiond_hold_is_cut (RegiondHold *self);
 
-/* Whether it is being taken away: a cut that has to wait for a device is made
- * off the main thread, and who listens is told when it is over. Neither this nor
+/* Whether it is being taken away: a cut that has to wait for a device, or for an
+ * access to one, is made off the main thread, and who listens is told when it is over. Neither this nor
  * is_cut then: it could not be made, and only the holder's close ends it. */
 gboolean regiond_hold_is_cutting (RegiondHold *self);
 

@@ -388,10 +388,18 @@ is_gone (RegiondHold *hold)
   return regiond_transfers_are_over (REGIOND_PROXY (hold)->transfers);
 }
 
+/* Its holder reaches nothing from the moment of the end; the device, though, is still
+ * reached by the access under way that the end came too late for. */
 static gboolean
 is_cut (RegiondHold *hold)
 {
-  return regiond_transfers_have_ended (REGIOND_PROXY (hold)->transfers);
+  return regiond_transfers_are_over (REGIOND_PROXY (hold)->transfers);
+}
+
+static gboolean
+is_cutting (RegiondHold *hold)
+{
+  return regiond_transfers_have_ended (REGIOND_PROXY (hold)->transfers) && !is_cut (hold);
 }
 
 static void
@@ -440,6 +448,7 @@ regiond_proxy_class_init (RegiondProxyClass *klass)
   hold_class->ref_source = ref_source;
   hold_class->is_gone = is_gone;
   hold_class->is_cut = is_cut;
+  hold_class->is_cutting = is_cutting;
   hold_class->cut = cut;
   hold_class->listen = listen_to;
 }

@@ -15,7 +15,7 @@
  * moment it is cut, in whatever process a copy is: the kernel ends the
  * connection. Opens are counted; when the last one is released, so is the
  * lease. While an access is under way that the cut came too late for, the hold
- * is not gone. */
+ * is being cut, and not gone. */
 #define REGIOND_TYPE_PROXY (regiond_proxy_get_type ())
 G_DECLARE_FINAL_TYPE (RegiondProxy, regiond_proxy, REGIOND, PROXY, RegiondHold)
 

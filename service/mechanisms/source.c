@@ -38,3 +38,12 @@ regiond_source_write (RegiondSource *self,
 {
   return REGIOND_SOURCE_GET_IFACE (self)->write (self, offset, width, bytes);
 }
+
+void
+regiond_source_end (RegiondSource *self)
+{
+  RegiondSourceInterface *iface = REGIOND_SOURCE_GET_IFACE (self);
+
+  if (iface->end != NULL)
+    iface->end (self);
+}

@@ -17,6 +17,7 @@ struct _RegiondSourceInterface {
   gboolean (*is_retired) (RegiondSource *self);
   int (*read) (RegiondSource *self, guint64 offset, gsize width, gpointer buffer, const guint8 **bytes);
   int (*write) (RegiondSource *self, guint64 offset, gsize width, const guint8 *bytes);
+  void (*end) (RegiondSource *self); /* NULL: every access is one */
 };
 
 gboolean regiond_source_is_quick (RegiondSource *self);
@@ -32,3 +33,7 @@ int      regiond_source_read (RegiondSource *self, guint64 offset, gsize width, 
 
 /* Writes so, all of it or nothing. Returns 0 or an errno. */
 int      regiond_source_write (RegiondSource *self, guint64 offset, gsize width, const guint8 *bytes);
+
+/* The proxied lease has ended. An access that is made in pieces, which only a source
+ * does that is one lease's own, stops before the next one with ENOTCONN. */
+void     regiond_source_end (RegiondSource *self);

@@ -351,6 +351,8 @@ regiond_transfers_end (RegiondTransfers *self)
 
   g_mutex_lock (&self->lock);
   self->ended = TRUE;
+  if (self->source != NULL)
+    regiond_source_end (self->source);
   source = steal_source_if_over (self);
   g_mutex_unlock (&self->lock);
 

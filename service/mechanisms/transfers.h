@@ -42,7 +42,8 @@ void              regiond_transfers_start (RegiondTransfers *self, const Regiond
  * grace: a write that was told EINTR would be made twice. */
 void              regiond_transfers_interrupt (RegiondTransfers *self, guint64 unique);
 
-/* From now on none begins; whoever comes gets ENOTCONN. */
+/* From now on none begins; whoever comes gets ENOTCONN. One under way that is made in
+ * pieces stops between two of them. */
 void              regiond_transfers_end (RegiondTransfers *self);
 gboolean          regiond_transfers_have_ended (RegiondTransfers *self);
 

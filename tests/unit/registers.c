@@ -73,6 +73,15 @@ registers_write (RegiondSource *source,
   return reach (TEST_REGISTERS (source), offset, width, NULL, bytes);
 }
 
+static void
+registers_end (RegiondSource *source)
+{
+  Registers *self = TEST_REGISTERS (source);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  self->ended = TRUE;
+}
+
 static gboolean
 registers_are_retired (RegiondSource *source)
 {
@@ -85,6 +94,7 @@ registers_source_init (RegiondSourceInterface *iface)
   iface->is_retired = registers_are_retired;
   iface->read = registers_read;
   iface->write = registers_write;
+  iface->end = registers_end;
 }
 
 void

@@ -21,6 +21,7 @@ struct _Registers {
   GMutex   lock;
   GCond    changed;
   gboolean open;
+  gboolean ended;
   guint    begun, done;
   guint64  offset; /* of the last access */
   gsize    width;

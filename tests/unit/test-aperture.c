@@ -169,6 +169,40 @@ test_shut (void)
   g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, ENODEV);
 }
 
+static gpointer
+write_much (gpointer data)
+{
+  guint8 bytes[SIZE];
+
+  memset (bytes, 'x', sizeof bytes);
+  return GINT_TO_POINTER (regiond_source_write (data, 0, sizeof bytes, bytes));
+}
+
+/* The write is at its first piece at the most when the end comes. */
+static void
+test_end_between_pieces (void)
+{
+  g_auto (Stand) stand = { 0 };
+  g_autoptr (RegiondSource) source = NULL, other = NULL;
+  guint8 buffer[8];
+  const guint8 *bytes;
+  GThread *thread;
+
+  stand_init (&stand, 3);
+  source = make (&stand, 0, SIZE, "mmio");
+  other = make (&stand, 0, SIZE, "mmio");
+  regiond_gate_stop (stand.gate);
+  thread = g_thread_new ("writer", write_much, source);
+  regiond_source_end (source);
+  regiond_gate_go (stand.gate);
+  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, ENOTCONN);
+  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, ENOTCONN);
+
+  /* Another lease of the same region goes on. */
+  g_assert_cmpint (regiond_source_read (other, 4, 8, buffer, &bytes), ==, 0);
+  g_assert_cmpmem (bytes, 8, "\x04\x05\x06\x07\x08\x09\x0a\x0b", 8);
+}
+
 /* Its file ends before it does, as a mapping does that another driver has taken away. */
 static void
 test_mapping_taken_away (void)
@@ -227,6 +261,7 @@ main (int   argc,
   g_test_add_func ("/aperture/device-that-does-not-decode-is-an-error", test_no_decoding);
   g_test_add_func ("/aperture/all-ones-can-be-data", test_all_ones_are_data);
   g_test_add_func ("/aperture/nothing-is-reached-when-it-is-shut", test_shut);
+  g_test_add_func ("/aperture/a-lease's-end-stops-a-long-write", test_end_between_pieces);
   g_test_add_func ("/aperture/mapping-taken-away-is-an-error", test_mapping_taken_away);
   g_test_add_func ("/aperture/only-by-the-handle", test_handle_alone);
   g_test_add_func ("/aperture/decoding-is-switched-and-nothing-else", test_decoding_is_switched);

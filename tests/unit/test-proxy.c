@@ -286,6 +286,7 @@ test_cut (void)
   g_assert_false (regiond_hold_shares_fate (hold, other));
   regiond_hold_cut (hold);
   g_assert_true (regiond_hold_is_cut (hold));
+  g_assert_false (regiond_hold_is_cutting (hold));
   g_assert_true (regiond_hold_is_gone (hold));
   assert_errno (pread (fd, &byte, 1, 0), ENOTCONN);
   assert_errno (pread (copy, &byte, 1, 0), ENOTCONN);

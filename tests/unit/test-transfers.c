@@ -9,27 +9,43 @@
 #include <unistd.h>
 
 static void
+count_call (gpointer data)
+{
+  *(guint *) data += 1;
+}
+
+static void
 test_cut_under_way (void)
 {
   g_auto (Proxies) p;
   g_autoptr (RegiondHold) hold = NULL;
+  guint told = 0;
   int fd, status;
   pid_t pid;
 
   proxies_init (&p);
   hold = proxies_open (&p, R, &fd);
+  g_assert_true (regiond_hold_listen (hold, count_call, &told, NULL));
   registers_let (p.registers, FALSE);
   pid = holder_start (read_once, fd);
   wait_until (registers_count_begun (p.registers) == 1);
+  g_assert_false (regiond_hold_is_cutting (hold));
 
   /* The holder hears of it at once; the device is not idle before the access
-   * has come back. */
+   * has come back, and so nothing has been taken away until then. */
   regiond_hold_cut (hold);
   wait_until (holder_has_ended (pid, &status));
   g_assert_cmpint (WEXITSTATUS (status), ==, ECONNABORTED);
   g_assert_false (regiond_hold_is_gone (hold));
+  g_assert_false (regiond_hold_is_cut (hold));
+  g_assert_true (regiond_hold_is_cutting (hold));
+  g_assert_true (p.registers->ended);
+  g_assert_cmpuint (told, ==, 0);
   registers_let (p.registers, TRUE);
-  wait_until (regiond_hold_is_gone (hold));
+  wait_until (told > 0);
+  g_assert_true (regiond_hold_is_cut (hold));
+  g_assert_false (regiond_hold_is_cutting (hold));
+  g_assert_true (regiond_hold_is_gone (hold));
   close (fd);
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "backends/vfio/aperture.h"
 
+#include <errno.h>
+
 #define MOST_OF_A_PIECE 4
 
 struct _RegiondAperture {
   GObject        parent_instance;
   RegiondGate   *gate;
   RegiondRegion *region; /* its own: an access may outlive the device */
+  gboolean       ended;  /* atomic */
 };
 
 static void regiond_aperture_source_init (RegiondSourceInterface *iface);
@@ -87,7 +90,9 @@ read_bytes (RegiondSource *source,
   for (gsize done = 0, piece; done < width && errsv == 0; done += piece)
     {
       piece = one ? width : measure_piece (offset + done, width - done);
-      errsv = regiond_gate_read (self->gate, self->region, offset + done, piece, (guint8 *) buffer + done);
+      errsv = g_atomic_int_get (&self->ended)
+                  ? ENOTCONN
+                  : regiond_gate_read (self->gate, self->region, offset + done, piece, (guint8 *) buffer + done);
     }
   return errsv;
 }
@@ -105,9 +110,17 @@ write_bytes (RegiondSource *source,
   for (gsize done = 0, piece; done < width && errsv == 0; done += piece)
     {
       piece = one ? width : measure_piece (offset + done, width - done);
-      errsv = regiond_gate_write (self->gate, self->region, offset + done, piece, bytes + done);
+      errsv = g_atomic_int_get (&self->ended)
+                  ? ENOTCONN
+                  : regiond_gate_write (self->gate, self->region, offset + done, piece, bytes + done);
     }
   return errsv;
+}
+
+static void
+end (RegiondSource *source)
+{
+  g_atomic_int_set (&REGIOND_APERTURE (source)->ended, TRUE);
 }
 
 static void
@@ -117,4 +130,5 @@ regiond_aperture_source_init (RegiondSourceInterface *iface)
   iface->is_retired = is_retired;
   iface->read = read_bytes;
   iface->write = write_bytes;
+  iface->end = end;
 }
