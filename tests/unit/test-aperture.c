@@ -30,6 +30,14 @@ static void
 stand_init (Stand   *self,
             guint16  command)
 {
+  /* The third one lies in the middle of a page. */
+  const char resource[] = "0x00000000fe000000 0x00000000fe003fff 0x0000000000040200\n"
+                          "0x000000000000c000 0x000000000000c0ff 0x0000000000040101\n"
+                          "0x00000000fe004100 0x00000000fe0041ff 0x0000000000040200\n"
+                          "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+                          "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+                          "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+                          "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
   guint8 config[64] = { 0 }, bytes[SIZE];
 
   for (guint i = 0; i < SIZE; i++)
@@ -38,8 +46,10 @@ stand_init (Stand   *self,
   memset (bytes + 256, 0xff, 16);
   self->folder = g_dir_make_tmp ("aperture-XXXXXX", NULL);
   write_file (self, "config", config, sizeof config);
+  write_file (self, "resource", resource, sizeof resource - 1);
   write_file (self, "resource0", bytes, sizeof bytes);
   write_file (self, "resource1", bytes, 256);
+  write_file (self, "resource2", bytes, sizeof bytes);
   self->sysfs = regiond_sysfs_new (self->folder);
   self->gate = regiond_gate_new (self->sysfs);
   regiond_gate_stop (self->gate);
@@ -103,6 +113,29 @@ test_writes_arrive (void)
   g_assert_cmpint (regiond_source_write (source, 4, 9, (const guint8 *) "unaligned"), ==, 0);
   g_assert_cmpint (regiond_source_read (source, 0, 16, buffer, &bytes), ==, 0);
   g_assert_cmpmem (bytes, 16, wanted, 16);
+}
+
+/* Its file maps as the page that it is in: here 0xff is what its first bytes are. */
+static void
+test_within_a_page (void)
+{
+  g_auto (Stand) stand = { 0 };
+  g_autoptr (RegiondSource) source = NULL;
+  g_autofree char *path = NULL, *page = NULL;
+  guint8 buffer[4];
+  const guint8 *bytes;
+
+  stand_init (&stand, 3);
+  source = make (&stand, 2, 256, "mmio");
+  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, 0);
+  g_assert_cmpmem (bytes, 4, "\xff\xff\xff\xff", 4);
+  g_assert_cmpint (regiond_source_read (source, 252, 4, buffer, &bytes), ==, 0);
+  g_assert_cmpmem (bytes, 4, "\xfc\xfd\xfe\xff", 4);
+  g_assert_cmpint (regiond_source_write (source, 4, 4, (const guint8 *) "mine"), ==, 0);
+  path = g_build_filename (stand.folder, "resource2", NULL);
+  g_assert_true (g_file_get_contents (path, &page, NULL, NULL));
+  g_assert_cmpmem (page + 4, 4, "\x04\x05\x06\x07", 4);
+  g_assert_cmpmem (page + 256 + 4, 4, "mine", 4);
 }
 
 static void
@@ -257,6 +290,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/aperture/any-width-at-any-offset", test_any_width);
   g_test_add_func ("/aperture/writes-arrive", test_writes_arrive);
+  g_test_add_func ("/aperture/in-a-page-with-neighbours-it-reaches-itself", test_within_a_page);
   g_test_add_func ("/aperture/ports-have-no-eight-bytes", test_ports);
   g_test_add_func ("/aperture/device-that-does-not-decode-is-an-error", test_no_decoding);
   g_test_add_func ("/aperture/all-ones-can-be-data", test_all_ones_are_data);

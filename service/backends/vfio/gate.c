@@ -2,6 +2,7 @@
 #include "backends/vfio/gate.h"
 
 #include "backends/vfio/fault.h"
+#include "backends/vfio/layout.h"
 #include "error.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ typedef struct {
   int     fd;    /* -1: not open */
   guint8 *bytes; /* NULL: not mapped, as I/O ports never are */
   gsize   size;
+  gsize   start; /* of the BAR in its first page, with which the mapping begins */
 } Opening;
 
 struct _RegiondGate {
@@ -201,13 +203,37 @@ is_io (const RegiondRegion *region)
   return g_str_equal (region->kind, "io");
 }
 
+/* A BAR that is smaller than a page may begin within one, and sysfs maps whole ones:
+ * what comes before it may be a neighbour's. */
+static int
+map_bar (RegiondGate         *self,
+         const RegiondRegion *region,
+         Opening             *opening)
+{
+  guint64 start;
+  gpointer bytes;
+
+  if (!regiond_layout_read_start (self->sysfs, region->index, &start, NULL))
+    return EIO;
+
+  start %= sysconf (_SC_PAGESIZE);
+  bytes = mmap (NULL, start + region->size, PROT_READ | PROT_WRITE, MAP_SHARED, opening->fd, 0);
+  /* Another driver has claimed it, or the kernel is locked down. */
+  if (bytes == MAP_FAILED)
+    return errno == EINVAL || errno == EPERM ? EIO : errno;
+
+  opening->bytes = bytes;
+  opening->size = start + region->size;
+  opening->start = start;
+  return 0;
+}
+
 static int
 open_bar (RegiondGate         *self,
           const RegiondRegion *region,
           Opening             *opening)
 {
   g_autofree char *name = g_strdup_printf ("resource%u", region->index);
-  gpointer bytes;
   int errsv;
 
   opening->fd = regiond_sysfs_open (self->sysfs, name, O_RDWR);
@@ -216,18 +242,10 @@ open_bar (RegiondGate         *self,
   if (is_io (region))
     return 0;
 
-  bytes = mmap (NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, opening->fd, 0);
-  errsv = errno;
-  if (bytes == MAP_FAILED)
-    {
-      close_opening (opening);
-      /* Another driver has claimed it, or the kernel is locked down. */
-      return errsv == EINVAL || errsv == EPERM ? EIO : errsv;
-    }
-
-  opening->bytes = bytes;
-  opening->size = region->size;
-  return 0;
+  errsv = map_bar (self, region, opening);
+  if (errsv != 0)
+    close_opening (opening);
+  return errsv;
 }
 
 static int
@@ -331,7 +349,7 @@ access_file (RegiondGate         *self,
   if (is_io (region))
     return access_ports (opening, access);
 
-  touching.place = opening->bytes + access->offset;
+  touching.place = opening->bytes + opening->start + access->offset;
   return regiond_fault_catch (touch, &touching) ? 0 : EIO;
 }
 
