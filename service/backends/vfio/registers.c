@@ -36,8 +36,10 @@ typedef struct {
   guint16 acts;
 } Rule;
 
+/* INTx stays disabled: nobody would answer, and the system switches off a line that
+ * nobody answers, under the neighbours that share it. */
 static const Rule header_rules[] = {
-  { PCI_COMMAND, .exclusive = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE },
+  { PCI_COMMAND, .exclusive = PCI_COMMAND_IO | PCI_COMMAND_MEMORY },
   { PCI_STATUS, .shared = STATUS_FLAGS, .acts = STATUS_FLAGS },
   { PCI_CACHE_LINE_SIZE, .shared = 0xffff }, /* and the latency timer */
   { PCI_HEADER_TYPE, .exclusive = PCI_BIST_START << 8 },
