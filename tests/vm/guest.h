@@ -69,6 +69,8 @@ void guest_start_unplug (void);
 void guest_finish_unplug (void);
 /* Both. */
 void guest_unplug (void);
+/* Unplugs what a program that failed has left there: guest_init() does. */
+void guest_empty_port (void);
 
 gboolean guest_kernel_is_at_least (guint major,
                                    guint minor);

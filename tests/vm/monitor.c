@@ -160,3 +160,10 @@ guest_unplug (void)
   guest_start_unplug ();
   guest_finish_unplug ();
 }
+
+void
+guest_empty_port (void)
+{
+  if (!is_unplugged (NULL))
+    guest_unplug ();
+}
