@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A device whose reset lasts until the gate is opened. */
@@ -104,10 +105,10 @@ test_order (void)
 {
   check_methods ("flr bus\n", "flr bus");
   check_methods ("pm\n", "pm");
-  check_methods ("pm bus\n", "bus pm");
+  check_methods ("pm bus\n", "bus");
   check_methods ("device_specific acpi flr af_flr pm bus cxl_bus\n",
-                 "device_specific acpi flr af_flr bus cxl_bus pm");
-  check_methods ("pm novel flr\n", "flr novel pm");
+                 "device_specific acpi flr af_flr bus cxl_bus");
+  check_methods ("pm novel flr\n", "flr novel");
 }
 
 static void
@@ -133,7 +134,7 @@ static void
 test_neighbours (void)
 {
   const char *const others[] = { "0000:01:00.0", "0001:00:10.0", "0000:00:10.1" };
-  const char *const wanted[] = { "bus pm", "bus pm", "pm" };
+  const char *const wanted[] = { "bus", "bus", "pm" };
   g_auto (SysfsTree) tree;
 
   sysfs_tree_init (&tree);
@@ -184,6 +185,26 @@ test_pm (void)
   finish (&device, &attempt, thread);
   g_assert_true (attempt.done);
   g_test_assert_expected_messages ();
+}
+
+/* What failed is not said to be clean because pm says so. */
+static void
+test_pm_after_failure (void)
+{
+  g_auto (Device) device;
+  Attempt attempt;
+  GThread *thread;
+
+  device_init (&device, "bus pm\n");
+  thread = start (&device, &attempt);
+  space_put16 (&device.space, PCI_BASE_ADDRESS_0 + 2, 0);
+  sysfs_tree_put (&device.tree, "config", device.space.bytes, device.space.size);
+  finish (&device, &attempt, thread);
+  g_assert_false (attempt.done);
+  assert_error_says (attempt.error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED, "bus");
+  g_assert_null (strstr (attempt.error->message, "pm was"));
+  g_assert_cmpuint (registers_count_begun (device.proxies.registers), ==, 1);
+  g_clear_error (&attempt.error);
 }
 
 /* Both were tried, and the methods are what they were. */
@@ -284,6 +305,7 @@ main (int    argc,
   g_test_add_func ("/resetter/a-bus-with-neighbours-is-not-reset", test_neighbours);
   g_test_add_func ("/resetter/the-best-is-done-alone", test_best);
   g_test_add_func ("/resetter/pm-is-warned-of", test_pm);
+  g_test_add_func ("/resetter/after-a-failure-pm-is-no-way-out", test_pm_after_failure);
   g_test_add_func ("/resetter/each-failure-is-told", test_failed);
   g_test_add_func ("/resetter/a-success-is-no-proof", test_not_proof);
   g_test_add_func ("/resetter/who-does-not-answer-is-not-reset", test_no_answer);

@@ -59,14 +59,15 @@ has_neighbours (RegiondSysfs *sysfs)
   return FALSE;
 }
 
-/* Sorted, each as often as it is there. */
+/* Sorted, each as often as it is there. After another one that failed, the success of
+ * pm would be taken for a clean device. */
 static GStrv
 read_methods (RegiondSysfs *sysfs,
               char        **former)
 {
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
   g_auto (GStrv) words = NULL;
-  gboolean crowded = has_neighbours (sysfs);
+  gboolean crowded = has_neighbours (sysfs), any = FALSE;
 
   *former = regiond_sysfs_read (sysfs, "reset_method", NULL);
   words = g_strsplit (*former != NULL ? *former : "", " ", -1);
@@ -74,8 +75,11 @@ read_methods (RegiondSysfs *sysfs,
     {
       for (gsize i = 0; words[i] != NULL; i++)
         {
-          if (words[i][0] != '\0' && rank (words[i]) == wanted && !(crowded && wanted == 1))
-            g_strv_builder_add (builder, words[i]);
+          if (words[i][0] == '\0' || rank (words[i]) != wanted || (crowded && wanted == 1) || (any && wanted == 3))
+            continue;
+
+          g_strv_builder_add (builder, words[i]);
+          any = TRUE;
         }
     }
 

@@ -17,8 +17,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondResetter, regiond_resetter_free)
 
 /* The kernel's names, the preferred first: what resets the function (flr, af_flr,
  * device_specific, acpi: in the kernel's order), then its bus (bus, cxl_bus) where
- * it is alone on that, then what the kernel may have besides, and last pm, which
- * is known to report success and clean nothing. Or "hot" alone, once a reset has
+ * it is alone on that, then what the kernel may have besides. pm, which is known to
+ * report success and clean nothing, only where there is no other. Or "hot" alone, once a reset has
  * shown that there is nothing else. NULL-terminated; lives as long as @self. */
 const char *const *regiond_resetter_get_methods (RegiondResetter *self);
 
