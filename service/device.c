@@ -349,8 +349,14 @@ on_backend_leaving (RegiondBackend *backend,
                     guint           grace,
                     RegiondDevice  *self)
 {
-  if (self->leaving || self->gone)
+  if (self->gone)
     return;
+  if (self->leaving)
+    {
+      /* The first time it may have been parked before all of it was let go of. */
+      regiond_parking_push (self);
+      return;
+    }
 
   self->leaving = TRUE;
   regiond_tenancy_warn (self->tenancy, regiond_end_to_string (REGIOND_END_UNPLUGGED), grace);

@@ -49,14 +49,16 @@ struct _RegiondBackendClass {
   gboolean (*settle) (RegiondBackend *self, GError **error);
   gboolean (*park) (RegiondBackend *self, GError **error);
   gboolean (*abandon) (RegiondBackend *self, GError **error); /* NULL: as park */
+  void (*leaving) (RegiondBackend *self, guint grace); /* before whoever listens; NULL: nothing to prepare */
 };
 
 /* Signals, all on the main thread:
  * "changed": what the functions below answer may have changed, regions included.
  * "failed" (GError): isolation, a cut or a reset has failed, outside any call:
  *   nothing may be handed out until a reset succeeds.
- * "leaving" (guint): the kernel wants the device back, and waits until it is let
- *   go of by being parked, but for so many milliseconds only. */
+ * "leaving" (guint): the kernel or UnbindDevice wants the device back, and waits
+ *   until it is let go of by being parked, but for so many milliseconds only.
+ *   Whatever is left of leases, the next park lets go. */
 void              regiond_backend_emit_changed (RegiondBackend *self);
 void              regiond_backend_emit_failed (RegiondBackend *self, const GError *failure);
 void              regiond_backend_emit_leaving (RegiondBackend *self, guint grace);

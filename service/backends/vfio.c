@@ -222,6 +222,13 @@ abandon (RegiondBackend *backend,
 }
 
 static void
+leaving (RegiondBackend *backend,
+         guint           grace)
+{
+  regiond_custody_set_final (REGIOND_VFIO_BACKEND (backend)->custody);
+}
+
+static void
 regiond_vfio_backend_dispose (GObject *object)
 {
   RegiondVfioBackend *self = REGIOND_VFIO_BACKEND (object);
@@ -270,6 +277,7 @@ regiond_vfio_backend_class_init (RegiondVfioBackendClass *klass)
   backend_class->settle = settle;
   backend_class->park = park;
   backend_class->abandon = abandon;
+  backend_class->leaving = leaving;
 }
 
 static void

@@ -135,6 +135,13 @@ park (RegiondBackend *backend,
 }
 
 static void
+leaving (RegiondBackend *backend,
+         guint           grace)
+{
+  tell (backend, "prepared");
+}
+
+static void
 scribe_finalize (GObject *object)
 {
   g_string_free (((Scribe *) object)->told, TRUE);
@@ -160,6 +167,7 @@ scribe_class_init (ScribeClass *klass)
   klass->open_region = open_region;
   klass->reset = reset;
   klass->park = park;
+  klass->leaving = leaving;
 }
 
 static void
@@ -244,7 +252,7 @@ test_signals (void)
   regiond_backend_emit_changed (backend);
   regiond_backend_emit_failed (backend, failure);
   regiond_backend_emit_leaving (backend, 1000);
-  g_assert_cmpstr (((Scribe *) backend)->told->str, ==, "changed broken leaving ");
+  g_assert_cmpstr (((Scribe *) backend)->told->str, ==, "changed broken prepared leaving ");
 }
 
 static void

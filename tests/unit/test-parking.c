@@ -169,6 +169,19 @@ test_leaving_anyway (void)
   yard_expect_told (sibling, "attach open park");
 }
 
+/* The kernel asks again where something is still held. */
+static void
+test_leaving_again (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4);
+
+  regiond_backend_emit_leaving (REGIOND_BACKEND (card), GRACE_MS);
+  yard_expect_told (card, "park");
+  regiond_backend_emit_leaving (REGIOND_BACKEND (card), GRACE_MS);
+  yard_expect_told (card, "park");
+}
+
 static void
 on_finalized (gpointer data,
               GObject *object)
@@ -450,6 +463,7 @@ add_tests (void)
   g_test_add_func ("/parking/who-has-what-the-kernel-wants-back-gets-a-grace", test_leaving);
   g_test_add_func ("/parking/the-kernel-has-it-back-as-soon-as-nobody-has-it", test_leaving_early);
   g_test_add_func ("/parking/the-kernel-waits-for-nobody", test_leaving_anyway);
+  g_test_add_func ("/parking/asked-for-again-it-is-let-go-of-again", test_leaving_again);
   g_test_add_func ("/parking/what-is-unplugged-is-gone-and-let-go-of", test_unplugged);
   g_test_add_func ("/parking/unplugged-while-it-is-being-cut", test_unplugged_while_cutting);
   g_test_add_func ("/parking/an-opening-that-hangs-holds-up-nobody-else", test_attach_hangs);

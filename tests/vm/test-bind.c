@@ -6,6 +6,9 @@
 
 #define MOUNT_POINT "/run/mounted"
 
+/* A grace of one second, and what a slow machine takes. */
+#define SOON 10000
+
 static void
 run (const char *command)
 {
@@ -179,6 +182,7 @@ test_what_is_leased_is_given_back_by_force (void)
   g_autoptr (World) world = world_new ("");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
+  gint64 start;
 
   world_set_rules (world, RULES_ALLOW_ALL);
   device_bind (world, address, "{}");
@@ -187,7 +191,11 @@ test_what_is_leased_is_given_back_by_force (void)
   device_unbind_fails (world, ERROR ("Busy"), address, "{}", address, "1 lease", "'force'", NULL);
   person_expect_no_signal (alice);
 
+  /* She sleeps on, and holds up nothing beyond her grace. */
+  start = g_get_monotonic_time ();
   device_unbind (world, address, "{'force': <true>}");
+  g_test_message ("given back after %u ms", milliseconds_since (start));
+  g_assert_cmpuint (milliseconds_since (start), <, SOON);
   person_wait_signal (alice, opened->path, "RevokeRequested ('unplugged', 1000)");
   person_wait_signal (alice, opened->path, "Ended ('unplugged',)");
   assert_driver (address, NULL);

@@ -38,6 +38,7 @@ struct _RegiondCustody {
   /* Atomic. */
   int ready;
   int leaving;
+  int final;
 };
 
 /* What is told on the main thread. */
@@ -462,10 +463,10 @@ drop (RegiondCustody *self)
   gboolean clean = count_left (self) == 0;
   g_autoptr (GError) error = NULL;
 
-  g_atomic_int_set (&self->ready, FALSE);
   self->adopted = FALSE;
   regiond_snapshot_drop (self->snapshot);
   regiond_grip_let_go (self->grip);
+  g_atomic_int_set (&self->ready, FALSE);
   if (!regiond_sysfs_write (self->sysfs, "power/control", "auto", &error))
     g_debug ("%s", error->message);
   if (clean)
@@ -511,11 +512,21 @@ release (RegiondCustody *self,
 
   cleaned = clean_up (self, error);
   if (count_left (self) > 0 && !is_on_its_way (self))
-    return cleaned;
+    {
+      if (g_atomic_int_get (&self->final))
+        drop (self);
+      return cleaned;
+    }
 
   cleaned = cleaned && put_back (self, error);
   drop (self);
   return cleaned;
+}
+
+void
+regiond_custody_set_final (RegiondCustody *self)
+{
+  g_atomic_int_set (&self->final, TRUE);
 }
 
 gboolean

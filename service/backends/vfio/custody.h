@@ -83,6 +83,10 @@ gboolean           regiond_custody_settle (RegiondCustody *self, GError **error)
 
 gboolean           regiond_custody_reset (RegiondCustody *self, gboolean leased, GError **error);
 
+/* Somebody wants the device back: the next release lets go of everything, as
+ * regiond_custody_abandon does. */
+void               regiond_custody_set_final (RegiondCustody *self);
+
 /* Resets, restores config space and lets go of everything; while something of
  * ended leases is left, and the kernel does not want the device back, the group is
  * kept, and so is what is claimed. */
