@@ -2,12 +2,14 @@
 #include "backends/vfio/mappings.h"
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,10 +99,16 @@ held_clear (Held *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Held, held_clear)
 
+static gint64
+soon (void)
+{
+  return g_get_monotonic_time () + 20 * G_TIME_SPAN_SECOND;
+}
+
 static RegiondMappings
 look (Held *self)
 {
-  return regiond_mappings_look (&self->file, 1);
+  return regiond_mappings_look (&self->file, 1, soon ());
 }
 
 static void
@@ -135,7 +143,7 @@ test_unmapped (void)
   int other = memfd_create ("other", MFD_CLOEXEC);
 
   held_init (&held, sleep_for_ever);
-  g_assert_cmpint (regiond_mappings_look (&other, 1), ==, REGIOND_MAPPINGS_NONE);
+  g_assert_cmpint (regiond_mappings_look (&other, 1, soon ()), ==, REGIOND_MAPPINGS_NONE);
   close (other);
 }
 
@@ -180,7 +188,34 @@ test_second_file (void)
   held_init (&zapped, sleep_for_ever);
   zap (&zapped);
   held_init (&held, sleep_for_ever);
-  g_assert_cmpint (regiond_mappings_look ((int[]){ zapped.file, held.file }, 2), ==, REGIOND_MAPPINGS_LIVE);
+  g_assert_cmpint (regiond_mappings_look ((int[]){ zapped.file, held.file }, 2, soon ()), ==, REGIOND_MAPPINGS_LIVE);
+}
+
+/* Somebody who can make whoever reads of his mappings wait without end. */
+static void
+test_held_up (void)
+{
+  g_autofree char *folder = g_dir_make_tmp ("regiond-XXXXXX", NULL);
+  g_autofree char *pipe = g_build_filename (folder, "pipe", NULL);
+  g_autofree char *maps = NULL;
+  g_auto (Held) held = { 0 };
+  gint64 start = g_get_monotonic_time ();
+  int writer;
+
+  held_init (&held, sleep_for_ever);
+  maps = g_strdup_printf ("/proc/%d/maps", held.child);
+  g_assert_no_errno (mkfifo (pipe, 0600));
+  g_assert_no_errno (mount (pipe, maps, NULL, MS_BIND, NULL));
+  g_assert_cmpint (regiond_mappings_look (&held.file, 1, start + G_TIME_SPAN_SECOND / 5), ==, REGIOND_MAPPINGS_UNKNOWN);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 10 * G_TIME_SPAN_SECOND);
+
+  /* The one that still waits has come back with nothing, and looks no further. */
+  writer = open (pipe, O_WRONLY | O_CLOEXEC);
+  g_assert_no_errno (writer);
+  close (writer);
+  g_assert_no_errno (umount2 (maps, MNT_DETACH));
+  g_assert_no_errno (unlink (pipe));
+  g_assert_no_errno (rmdir (folder));
 }
 
 /* Waits for the one child, and hands on how it ended. */
@@ -215,6 +250,7 @@ add_tests (void)
   g_test_add_func ("/mappings/a-holder-that-runs-cannot-be-told", test_running);
   g_test_add_func ("/mappings/a-thread-that-outlives-the-first-is-seen", test_thread_that_stays);
   g_test_add_func ("/mappings/any-of-several-files-counts", test_second_file);
+  g_test_add_func ("/mappings/nobody-can-hold-up-who-looks", test_held_up);
   g_test_add_func ("/mappings/without-permission-it-cannot-be-told", test_not_permitted);
 }
 

@@ -98,7 +98,7 @@ look (Race *self)
   RegiondMappings answer;
 
   g_assert_cmpint (file, >=, 0);
-  answer = regiond_mappings_look (&file, 1);
+  answer = regiond_mappings_look (&file, 1, g_get_monotonic_time () + 20 * G_TIME_SPAN_SECOND);
   close (file);
   return answer;
 }

@@ -10,6 +10,9 @@
  * anew it is caught, unless it is made anew as well. */
 #define ROUNDS 8
 
+/* For all of them: as long nobody reaches the device. */
+#define LOOKING_MS 4000
+
 struct _RegiondGrip {
   RegiondSysfs      *sysfs;
   guint              group;
@@ -233,6 +236,7 @@ regiond_grip_claim_all (RegiondGrip *self,
 static gboolean
 claim_once (RegiondGrip     *self,
             RegiondBar      *bar,
+            gint64           deadline,
             RegiondMappings *seen,
             GError         **error)
 {
@@ -244,7 +248,7 @@ claim_once (RegiondGrip     *self,
     return FALSE;
 
   count = regiond_bars_list_claimed (self->bars, files);
-  *seen = regiond_mappings_look (files, count);
+  *seen = regiond_mappings_look (files, count, deadline);
   return TRUE;
 }
 
@@ -256,12 +260,14 @@ claim_until_none_is_left (RegiondGrip     *self,
                           RegiondMappings *seen,
                           GError         **error)
 {
+  gint64 deadline = g_get_monotonic_time () + LOOKING_MS * G_TIME_SPAN_MILLISECOND;
+
   *seen = REGIOND_MAPPINGS_LIVE;
   for (guint i = 0; i < ROUNDS && *seen == REGIOND_MAPPINGS_LIVE; i++)
     {
       gboolean open = i == 0 && regiond_grip_get_handle (self) != NULL;
 
-      if ((!open && !open_handle (self, error)) || !claim_once (self, bar, seen, error))
+      if ((!open && !open_handle (self, error)) || !claim_once (self, bar, deadline, seen, error))
         return FALSE;
     }
   return TRUE;

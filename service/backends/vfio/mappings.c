@@ -9,15 +9,28 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* On a slow machine one look may take all of the time. */
+/* On a slow machine one look may take all of the time of one that is content with few. */
 #define PATIENCE_MS 500
 #define MIN_LOOKS 4
 #define PAUSE_MS 5
+
+/* What is asked. Reading of a process may wait for as long as that process likes, so
+ * it is a thread's own, which may outlive who asks. */
+typedef struct {
+  struct stat    *files;
+  guint           n_files;
+  gint64          deadline;
+  GMutex          lock;
+  GCond           over;
+  gboolean        done;
+  RegiondMappings answer;
+} Question;
 
 /* One look through all processes. */
 typedef struct {
   const struct stat *files;
   guint n_files;
+  gint64 deadline;
   GString *found;    /* what must be the same in the next look: mappings, and how long each thread has run */
   gboolean live;
   gboolean unstable; /* a holder was running */
@@ -87,8 +100,16 @@ probe (Look *look,
       look->denied |= errno != ENOENT && errno != ESRCH;
       return;
     }
-  if (pread (fd, &byte, 1, address) == 1)
-    look->live = TRUE;
+  switch (pread (fd, &byte, 1, address))
+    {
+    case 1:
+      look->live = TRUE;
+      break;
+    case 0: /* its memory has gone with it */
+      break;
+    default:
+      look->denied |= errno != EIO && errno != ESRCH;
+    }
   close (fd);
 }
 
@@ -130,6 +151,13 @@ note_thread (Look *look,
 
 typedef gboolean (*LookAt) (Look *look, const char *folder);
 
+/* Nobody waits for it any more. */
+static gboolean
+is_too_late (Look *look)
+{
+  return g_get_monotonic_time () >= look->deadline;
+}
+
 /* Calls @look_at for each entry that is a number; whether it was TRUE for one. */
 static gboolean
 for_each_number (Look *look,
@@ -140,7 +168,7 @@ for_each_number (Look *look,
   gboolean any = FALSE;
   const char *name;
 
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+  while (dir != NULL && !is_too_late (look) && (name = g_dir_read_name (dir)) != NULL)
     {
       g_autofree char *entry = g_build_filename (folder, name, NULL);
 
@@ -195,42 +223,113 @@ look_around (Look *look)
 
 /* NONE and LIVE are definite; @found is what the look before has found, or NULL. */
 static RegiondMappings
-look_once (const struct stat *files,
-           guint n_files,
-           char **found)
+look_once (const Question *question,
+           char          **found)
 {
-  Look look = { .files = files, .n_files = n_files, .found = g_string_new (NULL) };
+  Look look = { question->files, question->n_files, question->deadline, g_string_new (NULL) };
   g_autofree char *before = g_steal_pointer (found);
 
   look_around (&look);
   *found = g_string_free (look.found, FALSE);
   if (look.live)
     return REGIOND_MAPPINGS_LIVE;
-  if (look.denied || look.unstable || g_strcmp0 (before, *found) != 0)
+  if (look.denied || look.unstable || is_too_late (&look) || g_strcmp0 (before, *found) != 0)
     return REGIOND_MAPPINGS_UNKNOWN;
   return REGIOND_MAPPINGS_NONE;
 }
 
-RegiondMappings
-regiond_mappings_look (const int *files,
-                       guint n_files)
+static RegiondMappings
+find_answer (const Question *question)
 {
-  g_autofree struct stat *stats = g_new0 (struct stat, n_files);
   g_autofree char *found = NULL;
-  gint64 deadline = g_get_monotonic_time () + PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
+  gint64 patience = g_get_monotonic_time () + PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
   RegiondMappings answer = REGIOND_MAPPINGS_UNKNOWN;
+  gint64 now;
 
-  for (guint i = 0; i < n_files; i++)
+  for (guint looks = 0; (now = g_get_monotonic_time ()) < question->deadline && (looks < MIN_LOOKS || now < patience); looks++)
     {
-      if (fstat (files[i], &stats[i]) < 0)
-        return REGIOND_MAPPINGS_UNKNOWN;
-    }
-  for (guint looks = 0; looks < MIN_LOOKS || g_get_monotonic_time () < deadline; looks++)
-    {
-      answer = look_once (stats, n_files, &found);
+      answer = look_once (question, &found);
       if (answer != REGIOND_MAPPINGS_UNKNOWN)
         break;
       g_usleep (PAUSE_MS * G_TIME_SPAN_MILLISECOND);
     }
+  return answer;
+}
+
+static void
+question_clear (Question *self)
+{
+  g_free (self->files);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->over);
+}
+
+static void
+question_unref (Question *self)
+{
+  g_atomic_rc_box_release_full (self, (GDestroyNotify) question_clear);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Question, question_unref)
+
+static Question *
+question_new (const int *files,
+              guint      n_files,
+              gint64     deadline)
+{
+  g_autoptr (Question) self = g_atomic_rc_box_new0 (Question);
+
+  self->files = g_new0 (struct stat, n_files);
+  self->n_files = n_files;
+  self->deadline = deadline;
+  self->answer = REGIOND_MAPPINGS_UNKNOWN;
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->over);
+  for (guint i = 0; i < n_files; i++)
+    {
+      if (fstat (files[i], &self->files[i]) < 0)
+        return NULL;
+    }
+  return g_steal_pointer (&self);
+}
+
+static gpointer
+work (gpointer data)
+{
+  g_autoptr (Question) self = data;
+  RegiondMappings answer = find_answer (self);
+
+  g_mutex_lock (&self->lock);
+  self->answer = answer;
+  self->done = TRUE;
+  g_cond_signal (&self->over);
+  g_mutex_unlock (&self->lock);
+  return NULL;
+}
+
+RegiondMappings
+regiond_mappings_look (const int *files,
+                       guint      n_files,
+                       gint64     deadline)
+{
+  g_autoptr (Question) self = question_new (files, n_files, deadline);
+  RegiondMappings answer;
+  GThread *thread;
+
+  if (self == NULL)
+    return REGIOND_MAPPINGS_UNKNOWN;
+  thread = g_thread_try_new ("mappings", work, g_atomic_rc_box_acquire (self), NULL);
+  if (thread == NULL)
+    {
+      question_unref (self);
+      return REGIOND_MAPPINGS_UNKNOWN;
+    }
+
+  g_thread_unref (thread);
+  g_mutex_lock (&self->lock);
+  while (!self->done && g_cond_wait_until (&self->over, &self->lock, deadline))
+    ;
+  answer = self->done ? self->answer : REGIOND_MAPPINGS_UNKNOWN;
+  g_mutex_unlock (&self->lock);
   return answer;
 }

@@ -26,5 +26,7 @@ typedef enum {
  * moved the mapping from where it was being looked for.
  *
  * Needs CAP_SYS_PTRACE and everybody's /proc/PID. Blocks: some milliseconds for
- * each hundred processes, and a second at the most while holders keep running. */
-RegiondMappings regiond_mappings_look (const int *files, guint n_files);
+ * each hundred processes, half a second or four looks while holders keep running,
+ * and until @deadline (monotonic µs) at the most: whoever keeps his mappings busy
+ * can hold up for any time who reads of them. UNKNOWN then. */
+RegiondMappings regiond_mappings_look (const int *files, guint n_files, gint64 deadline);
