@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backends/vfio/hotreset.h"
 #include "backends/vfio/resetter.h"
 #include "error.h"
 #include "fixture.h"
@@ -295,6 +296,22 @@ test_unplugged (void)
   g_clear_error (&attempt.error);
 }
 
+/* The one beside it in the group may be somebody else's. */
+static void
+test_hot_alone (void)
+{
+  g_autofree struct vfio_pci_hot_reset_info *info =
+      g_malloc0 (sizeof *info + 2 * sizeof (struct vfio_pci_dependent_device));
+
+  g_assert_false (regiond_hotreset_hits_one (info, 7));
+  info->devices[0].group_id = info->devices[1].group_id = 7;
+  info->count = 1;
+  g_assert_true (regiond_hotreset_hits_one (info, 7));
+  g_assert_false (regiond_hotreset_hits_one (info, 8));
+  info->count = 2;
+  g_assert_false (regiond_hotreset_hits_one (info, 7));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -311,5 +328,6 @@ main (int    argc,
   g_test_add_func ("/resetter/who-does-not-answer-is-not-reset", test_no_answer);
   g_test_add_func ("/resetter/flags-are-no-difference", test_flags);
   g_test_add_func ("/resetter/unplugged-in-a-reset-it-is-gone", test_unplugged);
+  g_test_add_func ("/resetter/by-the-bus-only-who-is-alone", test_hot_alone);
   return g_test_run ();
 }

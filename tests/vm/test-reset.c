@@ -174,6 +174,12 @@ test_hot (void)
   g_assert_cmpstr (regiond_resetter_get_methods (resetter)[0], ==, "hot");
   bound_close (&bound);
   g_assert_cmphex (bound_peek (&bound, 0, E1000E_VET), !=, 0x1234);
+
+  /* Also without the handle it is known that there is a way, and why it is barred. */
+  g_clear_error (&error);
+  g_assert_true (regiond_resetter_needs_handle (resetter));
+  g_assert_false (regiond_resetter_reset (resetter, NULL, TRUE, &error));
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY);
   guest_set_attribute (bound.address, "reset_method", "default");
 }
 
@@ -210,8 +216,7 @@ test_neighbours (void)
   bound_init (&serial, GUEST_SERIAL);
   resetter = regiond_resetter_new (serial.sysfs);
   g_assert_false (g_strv_contains (regiond_resetter_get_methods (resetter), "bus"));
-  g_assert_true (regiond_hotreset_is_ours (bound_open (&serial), guest_group (serial.address)));
-  g_assert_false (regiond_hotreset_is_ours (serial.handle, guest_group (serial.address) + 1));
+  g_assert_false (regiond_hotreset_is_ours (bound_open (&serial), guest_group (serial.address)));
   guest_give_back (audio);
 }
 

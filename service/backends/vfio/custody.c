@@ -217,8 +217,12 @@ reset_if_possible (RegiondCustody *self,
 {
   g_autoptr (GError) why = NULL;
 
-  if (regiond_resetter_reset (self->resetter, regiond_grip_get_handle (self->grip), mapped, &why) ||
-      g_error_matches (why, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED))
+  if (!mapped && regiond_resetter_needs_handle (self->resetter) && !regiond_grip_enter (self->grip, error))
+    return FALSE;
+  if (regiond_resetter_reset (self->resetter, regiond_grip_get_handle (self->grip), mapped, &why))
+    return TRUE;
+  if (g_error_matches (why, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED) &&
+      regiond_resetter_get_methods (self->resetter)[0] == NULL)
     return TRUE;
 
   g_propagate_error (error, g_steal_pointer (&why));

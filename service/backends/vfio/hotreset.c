@@ -8,6 +8,13 @@
 #define DEVICES_MOST 256
 
 gboolean
+regiond_hotreset_hits_one (const struct vfio_pci_hot_reset_info *info,
+                           guint                                 group)
+{
+  return info->count == 1 && info->devices[0].group_id == group;
+}
+
+gboolean
 regiond_hotreset_is_ours (RegiondHandle *handle,
                           guint          group)
 {
@@ -15,16 +22,8 @@ regiond_hotreset_is_ours (RegiondHandle *handle,
   g_autofree struct vfio_pci_hot_reset_info *info = g_malloc0 (size);
 
   info->argsz = size;
-  if (ioctl (regiond_handle_get_fd (handle), VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info) < 0)
-    return FALSE;
-
-  for (guint i = 0; i < info->count; i++)
-    {
-      if (info->devices[i].group_id != group)
-        return FALSE;
-    }
-
-  return info->count > 0;
+  return ioctl (regiond_handle_get_fd (handle), VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info) == 0 &&
+         regiond_hotreset_hits_one (info, group);
 }
 
 int

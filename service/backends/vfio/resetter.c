@@ -111,6 +111,12 @@ regiond_resetter_get_methods (RegiondResetter *self)
   return g_atomic_int_get (&self->hot) ? hot_alone : (const char *const *) self->methods;
 }
 
+gboolean
+regiond_resetter_needs_handle (RegiondResetter *self)
+{
+  return g_atomic_int_get (&self->hot);
+}
+
 /* FALSE where nothing answers. */
 static gboolean
 read_header (RegiondSysfs *sysfs,
@@ -238,22 +244,24 @@ reset_hot (RegiondResetter *self,
   g_autoptr (GString) failures = g_string_new (NULL);
   int failure;
 
-  if (handle == NULL || group == NULL || !regiond_hotreset_is_ours (handle, g_ascii_strtoull (group, NULL, 10)))
+  if (handle != NULL)
+    g_atomic_int_set (&self->hot, group != NULL &&
+                                  regiond_hotreset_is_ours (handle, g_ascii_strtoull (group, NULL, 10)));
+  if (!g_atomic_int_get (&self->hot))
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, "The kernel knows no way to reset %s", name);
       return FALSE;
     }
 
-  g_atomic_int_set (&self->hot, TRUE);
   if (mapped)
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
-                   "Device %s can only be reset with all that is on its bus, and something of that is mapped: end those "
-                   "leases first", name);
+                   "Device %s can only be reset by its bus, which takes its mappings away, and something of it is mapped: "
+                   "end those leases first", name);
       return FALSE;
     }
 
-  failure = regiond_hotreset_perform (handle);
+  failure = handle != NULL ? regiond_hotreset_perform (handle) : ENODEV;
   if (failure != 0)
     g_string_append_printf (failures, "; hot: %s", g_strerror (failure));
   if (failure != 0 || !verify (self, before, failures, hot_alone[0]))

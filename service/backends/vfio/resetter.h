@@ -6,7 +6,7 @@
 
 /* How a PCI device is made fresh: by the kernel, through the sysfs files
  * `reset_method` and `reset` (Linux 5.15 and later), which leave mappings standing;
- * where it has no such way, by VFIO's hot reset of all that is on its bus. Every
+ * where it has no such way, by VFIO's hot reset of its bus, if it is alone on that. Every
  * call but get_methods blocks, some for seconds, and a reset that hangs for as long
  * as it hangs. One reset at a time. */
 typedef struct _RegiondResetter RegiondResetter;
@@ -22,10 +22,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondResetter, regiond_resetter_free)
  * shown that there is nothing else. NULL-terminated; lives as long as @self. */
 const char *const *regiond_resetter_get_methods (RegiondResetter *self);
 
+/* Whether a reset has shown that hot is the only way. */
+gboolean           regiond_resetter_needs_handle (RegiondResetter *self);
+
 /* By the first of these that works. What can be checked is checked: that the device
  * answers as the one it was, and has its config space back; that it was cleaned
- * cannot be. @handle, or NULL, is for hot, which is Busy while anything of the
- * group is @mapped. NotSupported where there is no way; ResetFailed says which were
+ * cannot be. @handle, or NULL, is for hot, which is Busy while anything of
+ * it is @mapped. NotSupported where there is no way; ResetFailed says which were
  * tried, and how each failed; Gone. */
 gboolean           regiond_resetter_reset (RegiondResetter *self, RegiondHandle *handle, gboolean mapped,
                                            GError **error);
