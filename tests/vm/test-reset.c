@@ -201,7 +201,7 @@ find_bridge (const char *address)
   return NULL;
 }
 
-/* Two in one group, on one bus: neither is reset without the other. */
+/* Two in one group, on one bus: what would reset both is no way for one. */
 static void
 test_neighbours (void)
 {
@@ -275,7 +275,7 @@ main (int argc,
   g_test_add_func ("/reset/e1000e-remembers-by-pm", test_pm);
   g_test_add_func ("/reset/without-a-way-it-is-not-supported", test_none);
   g_test_add_func ("/reset/hot-is-the-last-way", test_hot);
-  g_test_add_func ("/reset/neighbours-are-reset-together", test_neighbours);
+  g_test_add_func ("/reset/neighbours-are-not-reset-for-each-other", test_neighbours);
   g_test_add_func ("/reset/methods-are-published", test_published);
   return g_test_run ();
 }
