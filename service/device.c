@@ -230,6 +230,12 @@ regiond_device_begin_settling (RegiondDevice *self)
   return TRUE;
 }
 
+void
+regiond_device_put_off_settling (RegiondDevice *self)
+{
+  self->must_settle = TRUE;
+}
+
 gboolean
 regiond_device_can_park (RegiondDevice *self)
 {

@@ -93,10 +93,12 @@ void            regiond_device_set_resetting (RegiondDevice *self, gboolean rese
 void            regiond_device_set_failure (RegiondDevice *self, const GError *failure);
 
 /* For parking.c: whether a turn for it waits; whether there is something to be
- * settled, which is taken to be done now; whether it may be parked now. */
+ * settled, which is taken to be done now, or is put off until something has drained
+ * again; whether it may be parked now. */
 gboolean        regiond_device_is_parking (RegiondDevice *self);
 void            regiond_device_set_parking (RegiondDevice *self, gboolean parking);
 gboolean        regiond_device_begin_settling (RegiondDevice *self);
+void            regiond_device_put_off_settling (RegiondDevice *self);
 gboolean        regiond_device_can_park (RegiondDevice *self);
 
 /* @error: it has failed. */

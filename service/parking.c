@@ -8,6 +8,7 @@ typedef struct {
   RegiondDevice *device;
   gboolean       settle;
   gboolean       park;
+  gboolean       unsettled;
   GError        *error;
 } Parking;
 
@@ -54,7 +55,15 @@ work (gpointer data)
   RegiondBackend *backend = regiond_device_get_backend (self->device);
 
   if (self->settle && !regiond_backend_settle (backend, &self->error))
-    return;
+    {
+      if (!g_error_matches (self->error, REGIOND_ERROR, REGIOND_ERROR_LINGERING))
+        return;
+
+      /* More has been cut meanwhile: the last of that will be heard of. */
+      g_clear_error (&self->error);
+      self->settle = FALSE;
+      self->unsettled = TRUE;
+    }
   if (self->park)
     regiond_backend_park (backend, &self->error);
 }
@@ -64,6 +73,8 @@ done (gpointer data)
 {
   Parking *self = data;
 
+  if (self->unsettled)
+    regiond_device_put_off_settling (self->device);
   if (self->park)
     regiond_device_log_reset (self->device, self->settle ? "nothing is left of ended leases" : "last close", self->error);
 

@@ -42,6 +42,7 @@ struct _RegiondBarHold {
   RegiondBar *bar;
   int         set;    /* the epoll set */
   int         claims; /* of the bar, when it was lent */
+  gboolean    wanted; /* to be cut; guarded by the bar's lock */
 };
 
 G_DEFINE_TYPE (RegiondBarHold, regiond_bar_hold, REGIOND_TYPE_HOLD)
@@ -243,11 +244,44 @@ cut (RegiondHold *hold)
 {
   RegiondBar *bar = REGIOND_BAR_HOLD (hold)->bar;
   g_autoptr (GObject) owner = g_weak_ref_get (&bar->owner);
+  gboolean is_first;
 
   if (bar->claim == NULL || owner == NULL || is_cut (hold))
     return;
-  if (g_atomic_int_compare_and_exchange (&bar->cutting, FALSE, TRUE))
+
+  g_mutex_lock (&bar->lock);
+  REGIOND_BAR_HOLD (hold)->wanted = TRUE;
+  is_first = g_atomic_int_compare_and_exchange (&bar->cutting, FALSE, TRUE);
+  g_mutex_unlock (&bar->lock);
+  if (is_first)
     bar->claim (owner, bar);
+}
+
+/* With the lock held. */
+static gboolean
+is_wanted (RegiondBar *self)
+{
+  for (guint i = 0; i < self->holds->len; i++)
+    {
+      RegiondBarHold *hold = g_ptr_array_index (self->holds, i);
+
+      if (hold->wanted && !is_cut (REGIOND_HOLD (hold)) && !is_gone (REGIOND_HOLD (hold)))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+regiond_bar_spare (RegiondBar *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (is_wanted (self))
+    return FALSE;
+
+  g_atomic_int_set (&self->cutting, FALSE);
+  tell_later (self);
+  return TRUE;
 }
 
 static RegiondSource *

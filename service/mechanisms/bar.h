@@ -54,8 +54,12 @@ gboolean     regiond_bar_is_claimed (RegiondBar *self);
 /* The claim has been let go: it can be lent anew. */
 void         regiond_bar_set_free (RegiondBar *self);
 
-/* It could not be claimed. */
+/* It could not be claimed, or has not been tried to be. */
 void         regiond_bar_set_failed (RegiondBar *self);
+
+/* Whether it need not be claimed after all: nothing is left of what was to be cut,
+ * or that is cut already. Listeners are told. Any thread. */
+gboolean     regiond_bar_spare (RegiondBar *self);
 
 /* regiond has nothing to do with the file any more: nothing is told, claimed or
  * lent. Holds go on to prove. */

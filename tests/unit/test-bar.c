@@ -204,6 +204,36 @@ test_failed_cut (void)
   close (fd);
 }
 
+/* Others go on having theirs. */
+static void
+test_closed_before_it_is_cut (void)
+{
+  g_auto (Stand) stand = { 0 };
+  g_autoptr (RegiondHold) one = NULL, other = NULL;
+  int first, second;
+
+  stand_init (&stand);
+  one = lend (&stand, &first);
+  other = lend (&stand, &second);
+  listen_to (&stand, one);
+  regiond_hold_cut (one);
+  g_assert_false (regiond_bar_spare (stand.bar));
+  g_assert_true (regiond_hold_is_cutting (one));
+  close (first);
+  wait_until (stand.stirs > 0);
+  stand.stirs = 0;
+  g_assert_true (regiond_bar_spare (stand.bar));
+  g_assert_false (regiond_hold_is_cutting (other) || regiond_hold_is_cut (other));
+  wait_until (stand.stirs > 0);
+
+  /* It is to be cut for the other one, when he is to lose it. */
+  wanted = NULL;
+  regiond_hold_cut (other);
+  g_assert_true (wanted == stand.bar);
+  g_assert_false (regiond_bar_spare (stand.bar));
+  close (second);
+}
+
 /* The device may be off the bus long before a hold of it is let go of. */
 static void
 test_no_owner (void)
@@ -259,6 +289,7 @@ main (int   argc,
   g_test_add_func ("/bar/unread-message-keeps-it-alive", test_in_flight);
   g_test_add_func ("/bar/claim-cuts-all-that-was-lent", test_cut);
   g_test_add_func ("/bar/cut-that-cannot-be-made-is-told", test_failed_cut);
+  g_test_add_func ("/bar/closed-before-it-is-cut-costs-nobody-else", test_closed_before_it_is_cut);
   g_test_add_func ("/bar/closed-bar-still-proves", test_no_owner);
   g_test_add_func ("/bar/without-write-combining-it-says-so", test_no_write_combining);
   g_test_add_func ("/bar/read-only-is-read-only", test_read_only);

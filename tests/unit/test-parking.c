@@ -117,6 +117,27 @@ test_claimed_meanwhile (void)
   yard_expect_told (card, "settle park");
 }
 
+/* More has been cut while the first was to be settled. */
+static void
+test_cut_before_it_is_settled (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4);
+  g_autoptr (RegiondLease) one = yard_must_open (y, y->person, CARD, "bar2", "rwm"), other = NULL;
+
+  set_error (&card->settle_error, REGIOND_ERROR_LINGERING, "1 reference of ended leases is left");
+  yard_release (y->person, one);
+  bar_let_go (regiond_lease_get_hold (one));
+  yard_expect_told (card, "attach open settle park");
+  wait_until (yard_sees (y, CARD, REGIOND_DEVICE_PARKED));
+
+  /* It is settled another time. */
+  g_clear_error (&card->settle_error);
+  other = yard_must_open (y, y->person, CARD, "bar2", "rw");
+  yard_release (y->person, other);
+  yard_expect_told (card, "attach open settle park");
+}
+
 static void
 test_leaving (void)
 {
@@ -460,6 +481,7 @@ add_tests (void)
   g_test_add_func ("/parking/what-a-former-run-has-left-is-waited-for", test_remains);
   g_test_add_func ("/parking/nothing-is-settled-before-that-is-gone", test_remains_beside);
   g_test_add_func ("/parking/nothing-is-settled-that-is-claimed-again", test_claimed_meanwhile);
+  g_test_add_func ("/parking/what-is-cut-meanwhile-is-no-failure", test_cut_before_it_is_settled);
   g_test_add_func ("/parking/who-has-what-the-kernel-wants-back-gets-a-grace", test_leaving);
   g_test_add_func ("/parking/the-kernel-has-it-back-as-soon-as-nobody-has-it", test_leaving_early);
   g_test_add_func ("/parking/the-kernel-waits-for-nobody", test_leaving_anyway);

@@ -139,20 +139,33 @@ typedef struct {
   RegiondBar     *bar;
 } Cut;
 
+/* A device that has been let go of has been seen to by that. */
+static void
+cut_bar (RegiondCustody *self,
+         RegiondBar     *bar)
+{
+  GError *failure = NULL;
+
+  if (regiond_bar_spare (bar))
+    return;
+  if (!regiond_grip_has_group (self->grip))
+    regiond_bar_set_failed (bar);
+  else if (!regiond_grip_cut (self->grip, bar, &failure))
+    {
+      regiond_bar_set_failed (bar);
+      post (self, NULL, failure);
+    }
+  post_changed (self);
+}
+
 static void
 work_cut (gpointer data)
 {
   g_autofree Cut *cut = data;
   RegiondCustody *self = cut->custody;
-  GError *failure = NULL;
 
   g_mutex_lock (&self->work);
-  if (!regiond_bar_is_claimed (cut->bar) && !regiond_grip_cut (self->grip, cut->bar, &failure))
-    {
-      regiond_bar_set_failed (cut->bar);
-      post (self, NULL, failure);
-    }
-  post_changed (self);
+  cut_bar (self, cut->bar);
   g_mutex_unlock (&self->work);
 
   g_object_unref (cut->bar);
