@@ -349,7 +349,6 @@ hide (RegiondInventory *self,
       const char       *address)
 {
   g_autoptr (Item) item = NULL;
-  RegiondTenancy *tenancy;
   gpointer found;
 
   if (!g_hash_table_steal_extended (self->items, address, NULL, &found))
@@ -362,8 +361,8 @@ hide (RegiondInventory *self,
       return;
     }
 
-  tenancy = regiond_device_get_tenancy (item->device);
-  if (regiond_tenancy_count_active (tenancy) + regiond_tenancy_count_lingering (tenancy) > 0)
+  if (regiond_tenancy_count_active (regiond_device_get_tenancy (item->device)) +
+      regiond_device_count_lingering (item->device) > 0)
     start_shutting (item->sysfs);
   regiond_daemon_remove_device (self->daemon, item->device, REGIOND_END_UNPLUGGED);
 }
