@@ -249,7 +249,11 @@ count_tenant (RegiondTenancy *self,
   RegiondRegion *region = regiond_lease_get_region (lease);
   guint count = GPOINTER_TO_UINT (g_hash_table_lookup (self->tenants, region)) + more;
 
-  g_hash_table_insert (self->tenants, region, GUINT_TO_POINTER (count));
+  /* Of a region that the device no longer has nothing is kept. */
+  if (count > 0)
+    g_hash_table_insert (self->tenants, region, GUINT_TO_POINTER (count));
+  else
+    g_hash_table_remove (self->tenants, region);
   return count;
 }
 
