@@ -151,8 +151,9 @@ check_leases (RegiondDevice *device,
 
   g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
                "Device %s is not given back: there %s %u %s on it; wait, revoke, or give the option 'force'",
-               regiond_device_get_id (device), leases + lingering == 1 ? "is" : "are", leases > 0 ? leases : lingering,
-               leases > 0 ? (leases == 1 ? "lease" : "leases") : "references left of ended leases");
+               regiond_device_get_id (device), (leases > 0 ? leases : lingering) == 1 ? "is" : "are", leases > 0 ? leases : lingering,
+               leases > 0 ? (leases == 1 ? "lease" : "leases")
+               : lingering == 1 ? "reference left of ended leases" : "references left of ended leases");
   return FALSE;
 }
 
