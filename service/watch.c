@@ -13,13 +13,16 @@ struct _RegiondWatch {
   int         fd;
   GSource    *source;
   GMutex      lock;
-  GHashTable *listeners; /* inotify's watch descriptor -> Listener */
+  GHashTable *listeners; /* id -> Listener */
+  GHashTable *sharers;   /* inotify's watch descriptor -> GArray of the ids of who watches that file */
+  int         last_id;
 };
 
 /* What could not be asked is asked again. */
 #define AGAIN_MS 500
 
 typedef struct {
+  int              descriptor; /* inotify's: one for all who watch a file */
   guint32          mask; /* of the events that it wants */
   RegiondWatchFunc func;
   gpointer         data;
@@ -30,7 +33,7 @@ wake (RegiondWatch *self,
       int           id,
       guint32       mask)
 {
-  Listener listener = { 0, NULL, NULL };
+  Listener listener = { 0 };
   Listener *found;
 
   g_mutex_lock (&self->lock);
@@ -39,9 +42,35 @@ wake (RegiondWatch *self,
     listener = *found;
   g_mutex_unlock (&self->lock);
 
-  /* An event may still be queued for a watch that has been removed. */
+  /* Whoever was woken before may have removed it. */
   if (listener.func != NULL)
     listener.func (listener.data);
+}
+
+/* Under the lock; the ids of all who share it. */
+static GArray *
+list_sharers (RegiondWatch *self,
+              int           descriptor)
+{
+  GArray *sharers = g_hash_table_lookup (self->sharers, GINT_TO_POINTER (descriptor));
+
+  return sharers != NULL ? g_array_copy (sharers) : g_array_new (FALSE, FALSE, sizeof (int));
+}
+
+/* An event may still be queued for a watch that has been removed. */
+static void
+wake_sharers (RegiondWatch *self,
+              int           descriptor,
+              guint32       mask)
+{
+  g_autoptr (GArray) ids = NULL;
+
+  g_mutex_lock (&self->lock);
+  ids = list_sharers (self, descriptor);
+  g_mutex_unlock (&self->lock);
+
+  for (guint i = 0; i < ids->len; i++)
+    wake (self, g_array_index (ids, int, i), mask);
 }
 
 /* Those that the kernel still has: a watch goes with its file system. */
@@ -81,19 +110,19 @@ on_second_try (gpointer data)
 static void
 wake_all (RegiondWatch *self)
 {
-  g_autoptr (GList) ids = NULL;
+  g_autoptr (GList) descriptors = NULL;
   g_autoptr (GHashTable) left = NULL;
 
   g_mutex_lock (&self->lock);
-  ids = g_hash_table_get_keys (self->listeners);
+  descriptors = g_hash_table_get_keys (self->sharers);
   g_mutex_unlock (&self->lock);
   left = list_watches (self);
 
-  for (GList *l = ids; l != NULL; l = l->next)
+  for (GList *l = descriptors; l != NULL; l = l->next)
     {
       gboolean unmounted = left != NULL && !g_hash_table_contains (left, l->data);
 
-      wake (self, GPOINTER_TO_INT (l->data), IN_CLOSE | (unmounted ? IN_UNMOUNT : 0));
+      wake_sharers (self, GPOINTER_TO_INT (l->data), IN_CLOSE | (unmounted ? IN_UNMOUNT : 0));
     }
 
   /* For want of an fd, say. */
@@ -119,7 +148,7 @@ on_readable (int          fd,
       if (event->mask & IN_Q_OVERFLOW)
         wake_all (self);
       else
-        wake (self, event->wd, event->mask);
+        wake_sharers (self, event->wd, event->mask);
 
       at += sizeof *event + event->len;
     }
@@ -143,6 +172,7 @@ regiond_watch_new (GError **error)
   self->fd = fd;
   g_mutex_init (&self->lock);
   self->listeners = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  self->sharers = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
   self->source = g_unix_fd_source_new (fd, G_IO_IN);
   g_source_set_callback (self->source, G_SOURCE_FUNC (on_readable), self, NULL);
   g_source_attach (self->source, NULL);
@@ -160,6 +190,7 @@ clear (RegiondWatch *self)
 {
   g_source_destroy (self->source);
   g_source_unref (self->source);
+  g_hash_table_unref (self->sharers);
   g_hash_table_unref (self->listeners);
   close (self->fd);
   g_mutex_clear (&self->lock);
@@ -169,6 +200,45 @@ void
 regiond_watch_unref (RegiondWatch *self)
 {
   g_atomic_rc_box_release_full (self, (GDestroyNotify) clear);
+}
+
+/* Under the lock. */
+static void
+share (RegiondWatch *self,
+       int           descriptor,
+       int           id)
+{
+  GArray *sharers = g_hash_table_lookup (self->sharers, GINT_TO_POINTER (descriptor));
+
+  if (sharers == NULL)
+    {
+      sharers = g_array_new (FALSE, FALSE, sizeof (int));
+      g_hash_table_insert (self->sharers, GINT_TO_POINTER (descriptor), sharers);
+    }
+  g_array_append_val (sharers, id);
+}
+
+/* Under the lock. The last one takes the watch with it. */
+static void
+leave (RegiondWatch *self,
+         int           descriptor,
+         int           id)
+{
+  GArray *sharers = g_hash_table_lookup (self->sharers, GINT_TO_POINTER (descriptor));
+
+  for (guint i = 0; i < sharers->len; i++)
+    {
+      if (g_array_index (sharers, int, i) == id)
+        {
+          g_array_remove_index_fast (sharers, i);
+          break;
+        }
+    }
+  if (sharers->len > 0)
+    return;
+
+  inotify_rm_watch (self->fd, descriptor);
+  g_hash_table_remove (self->sharers, GINT_TO_POINTER (descriptor));
 }
 
 static int
@@ -182,10 +252,10 @@ add (RegiondWatch    *self,
 {
   g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  int id = inotify_add_watch (self->fd, path, ask);
+  int descriptor = inotify_add_watch (self->fd, path, ask | IN_MASK_ADD);
   Listener *listener;
 
-  if (id < 0)
+  if (descriptor < 0)
     {
       int errsv = errno;
 
@@ -194,9 +264,11 @@ add (RegiondWatch    *self,
     }
 
   listener = g_new (Listener, 1);
-  *listener = (Listener){ mask, func, data };
-  g_hash_table_insert (self->listeners, GINT_TO_POINTER (id), listener);
-  return id;
+  *listener = (Listener){ descriptor, mask, func, data };
+  self->last_id = self->last_id < G_MAXINT ? self->last_id + 1 : 1;
+  g_hash_table_insert (self->listeners, GINT_TO_POINTER (self->last_id), listener);
+  share (self, descriptor, self->last_id);
+  return self->last_id;
 }
 
 int
@@ -225,7 +297,11 @@ regiond_watch_remove (RegiondWatch *self,
                       int           id)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  Listener *listener = g_hash_table_lookup (self->listeners, GINT_TO_POINTER (id));
 
-  inotify_rm_watch (self->fd, id);
+  if (listener == NULL)
+    return;
+
+  leave (self, listener->descriptor, id);
   g_hash_table_remove (self->listeners, GINT_TO_POINTER (id));
 }

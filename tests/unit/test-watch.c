@@ -111,6 +111,29 @@ test_removed (void)
   close (last.fd);
 }
 
+/* A device that was given back and bound again has the same files. */
+static void
+test_shared (void)
+{
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
+  Watched former, next;
+
+  watched_init (&former, watch);
+  next.fd = dup (former.fd);
+  next.woken = 0;
+  next.id = regiond_watch_add (watch, next.fd, on_woken, &next, NULL);
+  g_assert_cmpint (next.id, >=, 0);
+  stir (&next);
+  wait_until (former.woken > 0 && next.woken > 0);
+  regiond_watch_remove (watch, former.id);
+  former.woken = next.woken = 0;
+  stir (&next);
+  wait_until (next.woken > 0);
+  g_assert_cmpuint (former.woken, ==, 0);
+  close (former.fd);
+  close (next.fd);
+}
+
 static guint
 get_queue_length (void)
 {
@@ -225,6 +248,7 @@ main (int   argc,
   g_test_add_func ("/watch/a-hundred-closes-wake-at-least-once", test_merged);
   g_test_add_func ("/watch/it-wakes-every-time", test_again);
   g_test_add_func ("/watch/who-has-been-removed-sleeps-on", test_removed);
+  g_test_add_func ("/watch/two-who-watch-one-file-do-not-hinder-each-other", test_shared);
   g_test_add_func ("/watch/an-unmount-wakes-once-and-for-all", test_unmount);
   g_test_add_func ("/watch/an-overflow-wakes-everybody", test_overflow);
   g_test_add_func ("/watch/what-is-no-file-is-refused", test_bad_fd);
