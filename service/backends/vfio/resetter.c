@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <linux/vfio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A device that has been reset may put off its answer by a second (PCIe 6.0,
@@ -167,16 +169,33 @@ verify (RegiondResetter *self,
     }
 }
 
+/* Who takes the device away holds the lock that sysfs waits for, and waits for the
+ * handle to be closed: while it is open it is asked, and answers EAGAIN. */
+static gboolean
+set_off (RegiondResetter *self,
+         RegiondHandle   *handle,
+         GError         **error)
+{
+  if (handle == NULL)
+    return regiond_sysfs_write (self->sysfs, "reset", "1", error);
+  if (ioctl (regiond_handle_get_fd (handle), VFIO_DEVICE_RESET) == 0)
+    return TRUE;
+
+  regiond_error_set_errno (error, errno, "VFIO_DEVICE_RESET");
+  return FALSE;
+}
+
 /* One method alone: the kernel would go on to the next by itself, and not say so. */
 static gboolean
 perform (RegiondResetter *self,
+         RegiondHandle   *handle,
          const char      *method,
          const char      *former,
          GError         **error)
 {
   gboolean alone = g_str_equal (method, former);
   gboolean done = (alone || regiond_sysfs_write (self->sysfs, "reset_method", method, error)) &&
-                  regiond_sysfs_write (self->sysfs, "reset", "1", error);
+                  set_off (self, handle, error);
   g_autoptr (GError) why = NULL;
 
   if (!alone && !regiond_sysfs_write (self->sysfs, "reset_method", former, &why) &&
@@ -197,6 +216,7 @@ warn_of_pm (RegiondResetter *self)
 
 static gboolean
 try_one (RegiondResetter *self,
+         RegiondHandle   *handle,
          const char      *method,
          const char      *former,
          const guint8    *before,
@@ -204,7 +224,7 @@ try_one (RegiondResetter *self,
 {
   g_autoptr (GError) why = NULL;
 
-  if (!perform (self, method, former, &why))
+  if (!perform (self, handle, method, former, &why))
     {
       g_string_append_printf (failures, "; %s: %s", method, why->message);
       return FALSE;
@@ -290,7 +310,7 @@ regiond_resetter_reset (RegiondResetter *self,
 
   for (gsize i = 0; methods[i] != NULL; i++)
     {
-      if (try_one (self, methods[i], former, before, failures))
+      if (try_one (self, handle, methods[i], former, before, failures))
         return TRUE;
     }
 
