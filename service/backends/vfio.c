@@ -22,6 +22,7 @@ struct _RegiondVfioBackend {
   gboolean                  isolated; /* by an IOMMU, while it is lent */
   RegiondServer            *server;
   RegiondCustody           *custody;
+  int                       recovered; /* atomic: the core waits to hear that nothing remains */
   guint                     timer;
   guint                     remains; /* when they were last looked after */
 };
@@ -75,10 +76,14 @@ is_isolated (RegiondBackend *backend)
   return regiond_custody_is_ready (REGIOND_VFIO_BACKEND (backend)->custody);
 }
 
+/* None before it has been said so: what is claimed is let go by that. */
 static guint
 count_remains (RegiondBackend *backend)
 {
-  return regiond_custody_count_remains (REGIOND_VFIO_BACKEND (backend)->custody);
+  RegiondVfioBackend *self = REGIOND_VFIO_BACKEND (backend);
+  guint remains = regiond_custody_count_remains (self->custody);
+
+  return g_atomic_int_get (&self->recovered) ? MAX (remains, 1) : remains;
 }
 
 static RegiondRevocation
@@ -368,14 +373,28 @@ on_look (gpointer data)
   RegiondVfioBackend *self = data;
   guint remains = regiond_custody_count_remains (self->custody);
 
+  if (remains == 0)
+    {
+      g_atomic_int_set (&self->recovered, FALSE);
+      self->timer = 0;
+    }
   if (remains != self->remains)
     {
       self->remains = remains;
       regiond_backend_emit_changed (REGIOND_BACKEND (self));
     }
-  if (remains == 0)
-    self->timer = 0;
   return remains > 0;
+}
+
+/* On the main thread. */
+static gboolean
+start_looking (gpointer data)
+{
+  RegiondVfioBackend *self = data;
+
+  if (self->timer == 0 && self->custody != NULL)
+    self->timer = g_timeout_add (LOOK_MS, on_look, self);
+  return G_SOURCE_REMOVE;
 }
 
 void
@@ -384,8 +403,8 @@ regiond_vfio_backend_recover (RegiondBackend *backend,
 {
   RegiondVfioBackend *self = REGIOND_VFIO_BACKEND (backend);
 
-  regiond_custody_recover (self->custody, serials);
   self->remains = G_MAXUINT;
-  if (self->timer == 0)
-    self->timer = g_timeout_add (LOOK_MS, on_look, self);
+  g_atomic_int_set (&self->recovered, TRUE);
+  regiond_custody_recover (self->custody, serials);
+  g_idle_add_full (G_PRIORITY_DEFAULT, start_looking, g_object_ref (self), g_object_unref);
 }

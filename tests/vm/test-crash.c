@@ -180,6 +180,35 @@ test_nothing_left_after_a_crash_is_forgotten (void)
   device_unbind (world, address, "{}");
 }
 
+/* The service is back before the kernel's news of that is. */
+static void
+test_who_dies_with_the_service_holds_up_nobody (void)
+{
+  g_autofree char *address = guest_find (GUEST_IVSHMEM);
+  g_autofree char *id = device_id (address);
+  g_autofree char *path = device_path (address);
+  g_autofree char *record = g_strdup_printf ("/run/regiond/lent/%s", address);
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL, later = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  device_bind (world, address, "{}");
+  opened = person_open (alice, id, "bar2", "rwm", "{}");
+  crash (world);
+  person_kill (alice);
+  start_again (world);
+  world_wait_uint (world, path, DEVICE_INTERFACE, "Lingering", 0, 20000);
+  device_wait_mappable (world, address);
+  world_wait_string (world, path, DEVICE_INTERFACE, "State", "parked", 20000);
+  later = person_open (bob, id, "bar2", "rwm", "{}");
+  person_let_go (bob, NULL, later->fd);
+  world_wait_string (world, path, DEVICE_INTERFACE, "State", "parked", 20000);
+  g_assert_false (g_file_test (record, G_FILE_TEST_EXISTS));
+  device_unbind (world, address, "{}");
+}
+
 int
 main (int argc,
       char **argv)
@@ -188,6 +217,7 @@ main (int argc,
   g_test_add_func ("/crash/what-is-left-is-cut-and-lent-when-it-is-gone",
                    test_what_a_crash_has_left_is_cut_and_lent_when_it_is_gone);
   g_test_add_func ("/crash/what-was-not-lent-is-not-touched", test_what_was_not_lent_is_not_touched);
+  g_test_add_func ("/crash/who-dies-with-the-service-holds-up-nobody", test_who_dies_with_the_service_holds_up_nobody);
   g_test_add_func ("/crash/nothing-left-is-forgotten", test_nothing_left_after_a_crash_is_forgotten);
   return g_test_run ();
 }
