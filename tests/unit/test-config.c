@@ -220,6 +220,26 @@ test_shut (void)
   g_assert_cmpint (write_word (view, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE), ==, 0);
 }
 
+/* While it is looked whether a mapping has escaped, and nobody knows yet. */
+static void
+test_shut_at_once (void)
+{
+  g_auto (Device) device;
+  g_autoptr (RegiondSource) view = NULL;
+
+  device_init (&device);
+  view = regiond_config_open (device.config, TRUE);
+  must_save (&device);
+  must_isolate (&device, TRUE);
+  regiond_config_shut (device.config);
+  g_assert_cmpint (write_word (view, PCI_COMMAND, PCI_COMMAND_MEMORY), ==, EPERM);
+  g_assert_cmpint (write_word (view, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE), ==, 0);
+  must_restore (&device);
+  g_assert_cmphex (device_get (&device, PCI_COMMAND) & PCI_COMMAND_MEMORY, ==, 0);
+  must_isolate (&device, TRUE);
+  g_assert_cmphex (device_get (&device, PCI_COMMAND) & PCI_COMMAND_MEMORY, ==, PCI_COMMAND_MEMORY);
+}
+
 static void
 test_restored (void)
 {
@@ -314,6 +334,7 @@ main (int    argc,
   g_test_add_func ("/config/a-device-that-is-lent-masters-no-bus", test_isolated);
   g_test_add_func ("/config/locked-down-it-is-not-lent", test_locked_down);
   g_test_add_func ("/config/shut-it-stays-shut", test_shut);
+  g_test_add_func ("/config/shut-before-anybody-looks", test_shut_at_once);
   g_test_add_func ("/config/what-leases-wrote-is-put-back", test_restored);
   g_test_add_func ("/config/who-sleeps-is-woken", test_woken);
   g_test_add_func ("/config/bus-mastering-is-not-put-back", test_restored_without_mastering);

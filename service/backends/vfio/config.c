@@ -306,6 +306,14 @@ regiond_config_isolate (RegiondConfig *self,
          verify_command (self, decoding, error);
 }
 
+void
+regiond_config_shut (RegiondConfig *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  self->shut = TRUE;
+}
+
 /* Nothing else can be written reliably while it sleeps. */
 static int
 wake (RegiondConfig *self)

@@ -38,6 +38,9 @@ gboolean       regiond_config_save (RegiondConfig *self, GError **error);
  * not, Failed when it does not decode its BARs; Gone. */
 gboolean       regiond_config_isolate (RegiondConfig *self, gboolean decode, GError **error);
 
+/* From now on no lease switches the decoding of memory on, until isolate says otherwise. */
+void           regiond_config_shut (RegiondConfig *self);
+
 /* Puts back what was saved: the power state, then all that leases have written, then
  * COMMAND, without bus mastering whatever it was. Before a reset, which would
  * otherwise take what leases have left for what is right; and once more after one

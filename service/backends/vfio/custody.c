@@ -493,7 +493,8 @@ drop (RegiondCustody *self)
 static gboolean
 is_on_its_way (RegiondCustody *self)
 {
-  return g_atomic_int_get (&self->leaving) || !regiond_sysfs_is_there (self->sysfs);
+  return g_atomic_int_get (&self->leaving) || !regiond_sysfs_is_there (self->sysfs) ||
+         regiond_grip_is_taken (self->grip);
 }
 
 /* What the kernel wants back cannot be reset any more, and the kernel waits. */

@@ -168,11 +168,26 @@ regiond_grip_enter (RegiondGrip *self,
   return entered;
 }
 
+gboolean
+regiond_grip_is_taken (RegiondGrip *self)
+{
+  g_autofree char *driver = regiond_sysfs_read_link (self->sysfs, "driver");
+
+  return driver != NULL && !g_str_equal (driver, "vfio-pci");
+}
+
 /* Opening and closing the handle may have changed it. */
 gboolean
 regiond_grip_isolate (RegiondGrip *self,
                       GError     **error)
 {
+  if (regiond_grip_is_taken (self))
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "Device %s has another driver now",
+                   regiond_sysfs_get_name (self->sysfs));
+      return FALSE;
+    }
+
   return regiond_config_isolate (self->config, !regiond_grip_is_dark (self), error);
 }
 
@@ -243,6 +258,7 @@ claim_once (RegiondGrip     *self,
   int files[REGIOND_BARS_FILES_MOST];
   guint count;
 
+  regiond_config_shut (self->config);
   if (!regiond_gate_set_decoding (self->gate, FALSE, error) ||
       !regiond_bars_claim (self->bars, regiond_grip_get_handle (self), bar, error))
     return FALSE;
@@ -295,14 +311,14 @@ cut (RegiondGrip *self,
 
 /* It cannot be claimed: as a rule it is vfio-pci's no more. Whoever has a mapping
  * reaches nothing while the device does not decode, and a driver that switches that
- * on again claims it. */
+ * on again claims it: one that has it already is let be. */
 static void
 darken (RegiondGrip *self)
 {
   g_autoptr (GError) error = NULL;
 
   g_atomic_int_set (&self->dark, TRUE);
-  if (!regiond_gate_set_decoding (self->gate, FALSE, &error))
+  if (!regiond_grip_is_taken (self) && !regiond_gate_set_decoding (self->gate, FALSE, &error))
     g_debug ("%s", error->message);
 }
 

@@ -58,7 +58,11 @@ gboolean          regiond_grip_hold_group (RegiondGrip *self, GError **error);
 gboolean          regiond_grip_enter (RegiondGrip *self, GError **error);
 RegiondHandle    *regiond_grip_get_handle (RegiondGrip *self);
 
-/* Bus mastering off, and verified; decoding on, unless it is dark. NotIsolated. */
+/* Another driver than vfio-pci has it: that has claimed the BARs, and its registers
+ * are none of regiond's business any more. */
+gboolean          regiond_grip_is_taken (RegiondGrip *self);
+
+/* Bus mastering off, and verified; decoding on, unless it is dark. NotIsolated, Gone. */
 gboolean          regiond_grip_isolate (RegiondGrip *self, GError **error);
 
 /* Claims every BAR of @regions. */
