@@ -107,7 +107,9 @@ serve_one (int connection,
            FuseSeen *seen,
            const struct fuse_in_header *header)
 {
-  struct fuse_open_out opened = { .open_flags = FOPEN_DIRECT_IO | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES };
+  struct fuse_open_out opened = {
+    .open_flags = FOPEN_DIRECT_IO | FOPEN_NOFLUSH | (seen->serial ? 0 : FOPEN_PARALLEL_DIRECT_WRITES),
+  };
 
   switch (header->opcode)
     {
@@ -154,8 +156,10 @@ serve (int connection,
       if (size > 0)
         serve_one (connection, seen, (const struct fuse_in_header *) request);
       else if (errno != EINTR && errno != ENOENT)
-        _exit (1);
+        break;
     }
+  __atomic_store_n (&seen->ended, errno, __ATOMIC_RELEASE);
+  _exit (0);
 }
 
 static int

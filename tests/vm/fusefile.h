@@ -13,8 +13,10 @@ typedef struct
   guint width;
   guint flushes;
   guint releases;
+  int ended;      /* what it was told when the file system was gone */
   guint held;     /* accesses that it has not answered */
   guint hold;     /* set by the test: leave accesses unanswered */
+  guint serial;   /* set by the test: do not open for parallel writes from here on */
 } FuseSeen;
 
 /* A file of FUSE's, mounted nowhere, served by a process of its own that has the only fd of the connection. */

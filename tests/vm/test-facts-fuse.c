@@ -51,6 +51,7 @@ test_mapping (void)
   munmap ((void *) memory, 4096);
 }
 
+/* With the last one of all the file system goes, and may take its RELEASE along: then the connection tells. */
 static void
 test_release (void)
 {
@@ -66,8 +67,11 @@ test_release (void)
   file.fd = -1;
   g_usleep (100 * 1000);
   g_assert_cmpuint (load (file.seen->releases), ==, 1);
+  g_assert_cmpint (load (file.seen->ended), ==, 0);
   close (copy);
-  eventually (load (file.seen->releases) == 2);
+  eventually (load (file.seen->ended) != 0);
+  g_assert_cmpint (load (file.seen->ended), ==, ENODEV);
+  g_test_message ("the last RELEASE has %s", file.seen->releases == 2 ? "come" : "been lost");
   g_assert_cmpuint (file.seen->flushes, ==, 0);
 }
 
@@ -125,27 +129,51 @@ test_cut (void)
   close (other);
 }
 
-/* Until Linux 6.2 a write waits, in the kernel, for one of the same file that is under way. */
+/* How many of two writes by two processes get to the server, which answers none. */
+static guint
+count_writes (FuseFile *file,
+              guint at_least)
+{
+  pid_t first, second;
+  guint count;
+
+  file->seen->hold = TRUE;
+  first = start_access (file, TRUE, 0);
+  eventually (load (file->seen->held) == 1);
+  second = start_access (file, TRUE, 8);
+  if (at_least == 2)
+    eventually (load (file->seen->held) == 2);
+  else
+    g_usleep (500 * 1000);
+  count = load (file->seen->held);
+  fuse_file_cut (file);
+  finish_access (first);
+  finish_access (second);
+  return count;
+}
+
 static void
 test_parallel_writes (void)
 {
-  gboolean parallel = guest_kernel_is_at_least (6, 2);
   g_auto (FuseFile) file = { 0 };
-  pid_t first, second;
 
   fuse_file_init (&file);
-  file.seen->hold = TRUE;
-  first = start_access (&file, TRUE, 0);
-  eventually (load (file.seen->held) == 1);
-  second = start_access (&file, TRUE, 8);
-  if (parallel)
-    eventually (load (file.seen->held) == 2);
-  else
-    g_usleep (500 * 1000);
-  g_assert_cmpuint (load (file.seen->held), ==, parallel ? 2 : 1);
-  fuse_file_cut (&file);
-  finish_access (first);
-  finish_access (second);
+  g_assert_cmpuint (count_writes (&file, 2), ==, 2);
+}
+
+/* Unless asked otherwise a write waits, in the kernel, for one of the same file that is under way. */
+static void
+test_serial_writes (void)
+{
+  g_auto (FuseFile) file = { 0 };
+  int serial;
+
+  fuse_file_init (&file);
+  file.seen->serial = TRUE;
+  serial = fuse_file_open (&file);
+  close (file.fd);
+  file.fd = serial;
+  g_assert_cmpuint (count_writes (&file, 1), ==, 1);
 }
 
 /* A read does not. */
@@ -172,9 +200,10 @@ main (int argc,
   guest_init (&argc, &argv);
   g_test_add_func ("/facts-fuse/a-file-of-a-detached-mount-is-accessed-as-it-was-asked", test_detached);
   g_test_add_func ("/facts-fuse/it-has-no-shared-mapping", test_mapping);
-  g_test_add_func ("/facts-fuse/release-comes-after-the-last-copy-and-no-flush", test_release);
+  g_test_add_func ("/facts-fuse/release-or-the-end-comes-after-the-last-copy-and-no-flush", test_release);
   g_test_add_func ("/facts-fuse/a-cut-ends-every-access-in-every-process", test_cut);
-  g_test_add_func ("/facts-fuse/writes-are-parallel-from-6.2", test_parallel_writes);
+  g_test_add_func ("/facts-fuse/writes-are-parallel-when-asked-for", test_parallel_writes);
+  g_test_add_func ("/facts-fuse/and-else-wait-for-each-other", test_serial_writes);
   g_test_add_func ("/facts-fuse/reads-are-parallel", test_parallel_reads);
   return g_test_run ();
 }
