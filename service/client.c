@@ -6,11 +6,18 @@
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
 
+/* About so many strangers the bus is asked at once. However many there are,
+ * whatever else is sent to it waits for no more of these questions. */
+#define ASKED_AT_ONCE 16
+
 struct _RegiondClients {
   GDBusConnection    *connection;
   GHashTable         *table; /* unique name -> RegiondClient, no references */
   RegiondVanishedFunc vanished;
   guint               subscription;
+  GQueue              strangers; /* RegiondClient: about whom the bus is yet to be asked */
+  guint               n_asked;
+  gboolean            newest; /* who is asked about next */
 };
 
 struct _RegiondClient {
@@ -95,16 +102,38 @@ regiond_clients_new (GDBusConnection    *connection,
   self->connection = connection;
   self->vanished = vanished;
   self->table = g_hash_table_new (g_str_hash, g_str_equal);
+  g_queue_init (&self->strangers);
   self->subscription = g_dbus_connection_signal_subscribe (connection, BUS_NAME, BUS_NAME, "NameOwnerChanged",
                                                            BUS_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                            on_name_owner_changed, self, NULL);
   return self;
 }
 
+/* Everybody who wants to know hears that the client is known, or why not. */
+static void
+tell (RegiondClient *self,
+      gboolean       known,
+      const char    *why)
+{
+  GTask *next;
+
+  while ((next = g_queue_pop_head (&self->curious)) != NULL)
+    {
+      g_autoptr (GTask) task = next;
+
+      if (known)
+        g_task_return_boolean (task, TRUE);
+      else
+        g_task_return_new_error (task, REGIOND_ERROR, REGIOND_ERROR_GONE, "The bus does not say who %s is: %s",
+                                 self->name, why);
+    }
+}
+
 void
 regiond_clients_free (RegiondClients *self)
 {
   g_autoptr (GList) remembered = g_hash_table_get_values (self->table);
+  RegiondClient *stranger;
 
   g_dbus_connection_signal_unsubscribe (self->connection, self->subscription);
   for (GList *l = remembered; l != NULL; l = l->next)
@@ -116,6 +145,11 @@ regiond_clients_free (RegiondClients *self)
       /* Who has vanished has been forgotten then. */
       if (client->known && !regiond_client_is_gone (client))
         regiond_client_unref (client);
+    }
+  while ((stranger = g_queue_pop_head (&self->strangers)) != NULL)
+    {
+      tell (stranger, FALSE, "the service ends");
+      regiond_client_unref (stranger);
     }
   g_hash_table_unref (self->table);
   g_free (self);
@@ -153,6 +187,8 @@ remember (RegiondClient *self)
   regiond_client_ref (self);
 }
 
+static void ask_next (RegiondClients *self);
+
 /* The subscription was there before the question: whoever has credentials
  * now will be seen to leave. */
 static void
@@ -165,7 +201,6 @@ on_credentials (GObject      *source,
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   g_autoptr (GVariant) credentials = NULL;
   gboolean known;
-  GTask *next;
 
   if (reply != NULL)
     credentials = g_variant_get_child_value (reply, 0);
@@ -176,15 +211,42 @@ on_credentials (GObject      *source,
       remember (self);
     }
 
-  while ((next = g_queue_pop_head (&self->curious)) != NULL)
+  if (self->clients != NULL)
     {
-      g_autoptr (GTask) task = next;
+      self->clients->n_asked--;
+      ask_next (self->clients);
+    }
+  tell (self, known, error != NULL ? error->message : "no user id");
+}
 
-      if (known)
-        g_task_return_boolean (task, TRUE);
-      else
-        g_task_return_new_error (task, REGIOND_ERROR, REGIOND_ERROR_GONE, "The bus does not say who %s is: %s",
-                                 self->name, error != NULL ? error->message : "no user id");
+/* The one who came last and the one who has waited longest in turn: one who
+ * comes while there are hundreds does not wait for all of them, nor does
+ * anybody wait for those who keep coming. */
+static RegiondClient *
+pop_stranger (RegiondClients *self)
+{
+  self->newest = !self->newest;
+  return self->newest ? g_queue_pop_tail (&self->strangers) : g_queue_pop_head (&self->strangers);
+}
+
+static void
+ask_next (RegiondClients *self)
+{
+  RegiondClient *client;
+
+  while (self->n_asked < ASKED_AT_ONCE && (client = pop_stranger (self)) != NULL)
+    {
+      if (regiond_client_is_gone (client))
+        {
+          tell (client, FALSE, "it has left");
+          regiond_client_unref (client);
+          continue;
+        }
+
+      self->n_asked++;
+      g_dbus_connection_call (self->connection, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionCredentials",
+                              g_variant_new ("(s)", client->name), G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE,
+                              -1, NULL, on_credentials, client);
     }
 }
 
@@ -210,9 +272,10 @@ regiond_client_identify (RegiondClient      *self,
   /* Once, however many calls of his come before the answer. */
   g_queue_push_tail (&self->curious, g_steal_pointer (&task));
   if (g_queue_get_length (&self->curious) == 1)
-    g_dbus_connection_call (self->clients->connection, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionCredentials",
-                            g_variant_new ("(s)", self->name), G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, -1,
-                            NULL, on_credentials, regiond_client_ref (self));
+    {
+      g_queue_push_tail (&self->clients->strangers, regiond_client_ref (self));
+      ask_next (self->clients);
+    }
 }
 
 gboolean

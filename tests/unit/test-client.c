@@ -253,6 +253,114 @@ test_one_rule (void)
   client_leave (own);
 }
 
+#define STRANGERS 100
+#define ASKED_AT_ONCE 16 /* client.c */
+
+/* Of whom the bus has been asked, in order; and how many of those questions were unanswered at most. */
+typedef struct {
+  GMutex     lock;
+  GPtrArray *names;
+  GHashTable *open; /* serials */
+  guint      most;
+} Questions;
+
+static GDBusMessage *
+note_question (GDBusConnection *connection,
+               GDBusMessage    *message,
+               gboolean         incoming,
+               gpointer         data)
+{
+  Questions *self = data;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (incoming)
+    g_hash_table_remove (self->open, GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message)));
+  else if (g_strcmp0 (g_dbus_message_get_member (message), "GetConnectionCredentials") == 0)
+    {
+      g_hash_table_add (self->open, GUINT_TO_POINTER (g_dbus_message_get_serial (message)));
+      g_ptr_array_add (self->names, g_strdup (g_dbus_message_get_arg0 (message)));
+      self->most = MAX (self->most, g_hash_table_size (self->open));
+    }
+  return message;
+}
+
+static guint
+find_question (Questions *self,
+               guint      stranger)
+{
+  g_autofree char *name = g_strdup_printf (":3.%u", stranger);
+  guint index;
+
+  g_assert_true (g_ptr_array_find_with_equal_func (self->names, name, g_str_equal, &index));
+  return index;
+}
+
+static guint told;
+
+static void
+count_told (GObject      *source,
+            GAsyncResult *result,
+            gpointer      data)
+{
+  g_autoptr (RegiondClient) client = data;
+
+  g_assert_false (regiond_client_identify_finish (client, result, NULL));
+  told++;
+}
+
+/* All come at once: the bus has few questions at a time to answer, and neither
+ * the last one nor the first one waits for all the others. */
+static void
+test_strangers (void)
+{
+  g_autoptr (Fixture) f = fixture_new ();
+  GDBusConnection *own = fixture_connect (f);
+  Questions questions = { .names = g_ptr_array_new_with_free_func (g_free), .open = g_hash_table_new (NULL, NULL) };
+  guint filter = g_dbus_connection_add_filter (own, note_question, &questions, NULL);
+  RegiondClients *clients = regiond_clients_new (own, on_vanished);
+
+  told = 0;
+  for (guint i = 0; i < STRANGERS; i++)
+    {
+      g_autofree char *name = g_strdup_printf (":3.%u", i);
+      RegiondClient *client = regiond_clients_get (clients, name);
+
+      regiond_client_identify (client, count_told, client);
+    }
+  wait_until (told == STRANGERS);
+  g_dbus_connection_remove_filter (own, filter);
+  g_assert_cmpuint (questions.names->len, ==, STRANGERS);
+  g_assert_cmpuint (questions.most, <=, ASKED_AT_ONCE);
+  g_assert_cmpuint (find_question (&questions, STRANGERS - 1), <, ASKED_AT_ONCE + 2);
+  g_assert_cmpuint (find_question (&questions, ASKED_AT_ONCE), <, ASKED_AT_ONCE + 2);
+
+  regiond_clients_free (clients);
+  g_ptr_array_unref (questions.names);
+  g_hash_table_unref (questions.open);
+  client_leave (own);
+}
+
+/* Those about whom the bus has not been asked yet hear that there is nothing to wait for. */
+static void
+test_strangers_at_the_end (void)
+{
+  g_autoptr (Fixture) f = fixture_new ();
+  GDBusConnection *own = fixture_connect (f);
+  RegiondClients *clients = regiond_clients_new (own, on_vanished);
+
+  told = 0;
+  for (guint i = 0; i < STRANGERS; i++)
+    {
+      g_autofree char *name = g_strdup_printf (":3.%u", i);
+      RegiondClient *client = regiond_clients_get (clients, name);
+
+      regiond_client_identify (client, count_told, client);
+    }
+  regiond_clients_free (clients);
+  wait_until (told == STRANGERS);
+  client_leave (own);
+}
+
 static void
 add_tests (void)
 {
@@ -263,6 +371,8 @@ add_tests (void)
   g_test_add_func ("/client/a-lease-that-another-ends-is-not-told", test_ends_another);
   g_test_add_func ("/client/who-has-vanished-is-let-go-once", test_vanished_but_kept);
   g_test_add_func ("/client/a-thousand-clients-are-one-subscription", test_one_rule);
+  g_test_add_func ("/client/of-many-strangers-none-waits-for-all", test_strangers);
+  g_test_add_func ("/client/strangers-do-not-wait-for-a-service-that-ends", test_strangers_at_the_end);
 }
 
 int
