@@ -15,6 +15,9 @@
 #define PROMPTS 64
 #define PROMPTS_EACH 16
 
+/* So many times the patience with a question polkitd may take to answer it. */
+#define LOST_FACTOR 2
+
 struct _RegiondAuthority {
   PolkitAuthority *polkit; /* NULL until it has been got */
   gboolean         getting;
@@ -352,19 +355,30 @@ withdraw (GTask *task)
   return task;
 }
 
+/* A prompt is taken off the person's screen. Any other question is in polkitd's
+ * line, from which nothing takes it back: while it is, nobody else gets its
+ * place, or a polkitd that is slow would get slower with every call that it
+ * comes too late for. One that is never answered at all is given up at last. */
 static void
 expire (GTask *task)
 {
   Check *check = g_task_get_task_data (task);
+  gboolean first = !check->timed_out;
 
   check->timed_out = TRUE;
-  if (check->stop != NULL)
-    g_cancellable_cancel (check->stop);
-  else
+  if (check->stop == NULL)
     {
       g_autoptr (GTask) withdrawn = withdraw (task);
 
       refuse_late (withdrawn);
+    }
+  else if (check->queue == check->authority->prompts || !first)
+    g_cancellable_cancel (check->stop);
+  else
+    {
+      set_deadline (task, LOST_FACTOR * check->authority->patience.timeout);
+      if (!check->settled)
+        refuse_late (task);
     }
 }
 

@@ -141,10 +141,35 @@ test_timeout (Fixture *f)
       g_assert_false (answer.allowed);
       assert_error_says (answer.error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "AuthorizationTimeout",
                          interactive ? "100 ms" : "50 ms");
-    }
 
-  /* polkit is told to forget them. */
-  fake_polkit_wait_withdrawn (f->polkit, withdrawn + 2);
+      /* polkit is told to forget it: a prompt at once, another when it has had its time twice. */
+      withdrawn++;
+      wait_until (fake_polkit_count_withdrawn (f->polkit) == withdrawn);
+    }
+}
+
+/* polkit is at it all the same: it is asked nothing else instead, or it would be
+ * asked the more the slower it is. */
+static void
+test_late_keeps_its_place (Fixture *f)
+{
+  g_autoptr (RegiondAuthority) authority = make_authority (1500, 10000);
+  g_auto (Answer) late = { authority, FALSE, FALSE, NULL }, next = { authority, FALSE, FALSE, NULL };
+  guint asked = fake_polkit_count_asked (f->polkit);
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  ask (&late, FALSE, NULL);
+  wait_until (fake_polkit_count_asked (f->polkit) == asked + 1);
+  g_usleep (1000 * 1000);
+  ask (&next, FALSE, NULL);
+  wait_until (late.done);
+  assert_error_says (late.error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "AuthorizationTimeout");
+  for (guint i = 0; i < 10; i++)
+    fixture_turn ();
+  g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked + 1);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  wait_until (next.done);
+  g_assert_true (next.allowed);
 }
 
 /* More than polkit is asked at once: the last ones are not asked at all. */
@@ -491,6 +516,7 @@ add_tests (void)
   add ("/authority/everything-else-is-no-and-says-why", test_answers);
   add ("/authority/a-hung-polkit-is-a-no-in-time", test_timeout);
   add ("/authority/who-waits-for-a-hung-polkit-waits-no-longer", test_waiting_times_out);
+  add ("/authority/a-late-question-keeps-its-place-until-it-is-answered", test_late_keeps_its_place);
   add ("/authority/who-left-is-prompted-no-more", test_cancelled);
   add ("/authority/who-had-left-before-neither", test_cancelled_before);
   add ("/authority/who-leaves-the-queue-costs-polkit-nothing", test_cancelled_waiting);
