@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guard.h"
 
+#include "backlog.h"
+
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
 
 #define PATH_MOST 1024
 #define BODY_MOST 65536
+
+/* Whose answers wait where the bus cannot keep up. */
+#define MANY_CALLS 8
 
 /* What each call unanswered is. */
 typedef enum {
@@ -16,8 +21,9 @@ typedef enum {
 
 /* All of it is GDBus's own thread's. */
 typedef struct {
-  GHashTable *callers;  /* bus name -> Caller, as long as it has calls unanswered */
-  guint       listings; /* unanswered, of all of them */
+  GHashTable     *callers;  /* bus name -> Caller, as long as it has calls unanswered */
+  guint           listings; /* unanswered, of all of them */
+  RegiondBacklog *backlog;
 } Guard;
 
 typedef struct {
@@ -37,6 +43,7 @@ static void
 guard_free (Guard *self)
 {
   g_hash_table_unref (self->callers);
+  regiond_backlog_free (self->backlog);
   g_free (self);
 }
 
@@ -99,54 +106,61 @@ forget_idle (Guard      *self,
     g_hash_table_remove (self->callers, name);
 }
 
-/* Takes @message, which has not been counted; nor is its answer. */
-static GDBusMessage *
-turn_away (GDBusConnection *connection,
-           GDBusMessage    *message,
-           const char      *error,
-           const char      *why)
+#define LIMIT_EXCEEDED "org.regiond1.Error.LimitExceeded"
+
+static const RegiondRefusal too_many_calls = {
+  LIMIT_EXCEEDED,
+  "There are " G_STRINGIFY (REGIOND_GUARD_MOST_CALLS) " unanswered calls of this connection already; wait for some of "
+  "them"
+};
+static const RegiondRefusal second_listing = {
+  LIMIT_EXCEEDED, "A GetManagedObjects of this connection is unanswered; wait for it, and try again"
+};
+static const RegiondRefusal too_many_listings = {
+  LIMIT_EXCEEDED,
+  "There are " G_STRINGIFY (REGIOND_GUARD_MOST_LISTINGS) " unanswered GetManagedObjects of others; try again in a "
+  "moment, or ask for single objects"
+};
+static const RegiondRefusal too_many_verifies = {
+  LIMIT_EXCEEDED,
+  "There are " G_STRINGIFY (REGIOND_GUARD_MOST_VERIFIES) " unanswered Verify of this connection already; wait for some "
+  "of them, and try again"
+};
+static const RegiondRefusal too_long = {
+  "org.freedesktop.DBus.Error.LimitsExceeded",
+  "The call is too long: a path has at most " G_STRINGIFY (PATH_MOST) " letters here, the arguments "
+  G_STRINGIFY (BODY_MOST) " bytes"
+};
+
+/* NULL: it is welcome. */
+static const RegiondRefusal *
+find_objection (Guard        *self,
+                Caller       *caller,
+                GDBusMessage *message,
+                Call          call)
 {
-  g_autoptr (GDBusMessage) call = message, reply = NULL;
-
-  if (g_dbus_message_get_flags (call) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED)
-    return NULL;
-
-  reply = g_dbus_message_new_method_error_literal (call, error, why);
-  g_dbus_connection_send_message (connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
-  return NULL;
+  if (g_hash_table_size (caller->calls) >= REGIOND_GUARD_MOST_CALLS)
+    return &too_many_calls;
+  if ((call & CALL_LISTING) && caller->listings > 0)
+    return &second_listing;
+  if ((call & CALL_LISTING) && self->listings >= REGIOND_GUARD_MOST_LISTINGS)
+    return &too_many_listings;
+  if ((call & CALL_VERIFY) && caller->verifies >= REGIOND_GUARD_MOST_VERIFIES)
+    return &too_many_verifies;
+  return is_long (message) ? &too_long : NULL;
 }
 
-/* FALSE: it is long, or there are too many; @error and @why say so. */
-static gboolean
-is_welcome (Guard        *self,
-            Caller       *caller,
-            GDBusMessage *message,
-            Call          call,
-            const char  **error,
-            const char  **why)
+/* Takes @message, which has not been counted; nor is its answer. */
+static GDBusMessage *
+turn_away (Guard                *self,
+           GDBusMessage         *message,
+           const RegiondRefusal *refusal)
 {
-  *error = "org.regiond1.Error.LimitExceeded";
-  if (g_hash_table_size (caller->calls) >= REGIOND_GUARD_MOST_CALLS)
-    *why = "There are " G_STRINGIFY (REGIOND_GUARD_MOST_CALLS) " unanswered calls of this connection already; wait for "
-           "some of them";
-  else if ((call & CALL_LISTING) && caller->listings > 0)
-    *why = "A GetManagedObjects of this connection is unanswered; wait for it, and try again";
-  else if ((call & CALL_LISTING) && self->listings >= REGIOND_GUARD_MOST_LISTINGS)
-    *why = "There are " G_STRINGIFY (REGIOND_GUARD_MOST_LISTINGS) " unanswered GetManagedObjects of others; try again "
-           "in a moment, or ask for single objects";
-  else if ((call & CALL_VERIFY) && caller->verifies >= REGIOND_GUARD_MOST_VERIFIES)
-    *why = "There are " G_STRINGIFY (REGIOND_GUARD_MOST_VERIFIES) " unanswered Verify of this connection already; wait "
-           "for some of them, and try again";
-  else if (is_long (message))
-    {
-      *error = "org.freedesktop.DBus.Error.LimitsExceeded";
-      *why = "The call is too long: a path has at most " G_STRINGIFY (PATH_MOST) " letters here, the arguments "
-             G_STRINGIFY (BODY_MOST) " bytes";
-    }
-  else
-    return TRUE;
+  g_autoptr (GDBusMessage) call = message;
 
-  return FALSE;
+  if (!(g_dbus_message_get_flags (call) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
+    regiond_backlog_refuse (self->backlog, g_dbus_message_get_sender (call), g_dbus_message_get_serial (call), refusal);
+  return NULL;
 }
 
 /* Descriptors that no method takes would be held for as long as the call waits.
@@ -181,14 +195,13 @@ hear_answer (GDBusMessage *message)
 }
 
 static GDBusMessage *
-on_call (Guard           *self,
-         GDBusConnection *connection,
-         GDBusMessage    *message)
+on_call (Guard        *self,
+         GDBusMessage *message)
 {
   g_autofree char *sender = g_strdup (g_dbus_message_get_sender (message));
   Caller *caller = get_caller (self, sender);
   Call call = classify (message);
-  const char *error, *why;
+  const RegiondRefusal *objection;
 
   drop_fds (message);
   if (g_hash_table_contains (caller->calls, GUINT_TO_POINTER (g_dbus_message_get_serial (message))))
@@ -196,8 +209,8 @@ on_call (Guard           *self,
       /* No library does that. Its answer could not be told from the other one's. */
       g_clear_object (&message);
     }
-  else if (!is_welcome (self, caller, message, call, &error, &why))
-    message = turn_away (connection, message, error, why);
+  else if ((objection = find_objection (self, caller, message, call)) != NULL)
+    message = turn_away (self, message, objection);
   else if (!(call & CALL_MUTE) || (message = hear_answer (message)) != NULL)
     count (self, caller, message, call);
 
@@ -205,30 +218,55 @@ on_call (Guard           *self,
   return message;
 }
 
+static void
+forget_call (Guard      *self,
+             Caller     *caller,
+             const char *name,
+             guint32     serial,
+             Call        call)
+{
+  g_hash_table_remove (caller->calls, GUINT_TO_POINTER (serial));
+  self->listings -= (call & CALL_LISTING) != 0;
+  caller->listings -= (call & CALL_LISTING) != 0;
+  caller->verifies -= (call & CALL_VERIFY) != 0;
+  forget_idle (self, caller, name);
+}
+
+/* Descriptors do not wait: they are few, since each is of a lease. */
+static gboolean
+can_wait (Caller       *caller,
+          GDBusMessage *answer)
+{
+  return g_hash_table_size (caller->calls) > MANY_CALLS && g_dbus_message_get_num_unix_fds (answer) == 0;
+}
+
 static GDBusMessage *
 on_answer (Guard        *self,
            GDBusMessage *message)
 {
   const char *name = g_dbus_message_get_destination (message);
+  guint32 serial = g_dbus_message_get_reply_serial (message);
+  gboolean waited = regiond_backlog_has_released (self->backlog, message);
   Caller *caller = g_hash_table_lookup (self->callers, name);
-  gpointer value;
-  Call call;
+  gpointer call;
 
-  if (caller == NULL ||
-      !g_hash_table_steal_extended (caller->calls, GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message)), NULL,
-                                    &value))
+  if (caller == NULL || !g_hash_table_lookup_extended (caller->calls, GUINT_TO_POINTER (serial), NULL, &call))
     return message;
 
-  call = GPOINTER_TO_UINT (value);
-  self->listings -= (call & CALL_LISTING) != 0;
-  caller->listings -= (call & CALL_LISTING) != 0;
-  caller->verifies -= (call & CALL_VERIFY) != 0;
-  forget_idle (self, caller, name);
-  if (!(call & CALL_MUTE))
-    return message;
+  if (GPOINTER_TO_UINT (call) & CALL_MUTE)
+    {
+      forget_call (self, caller, name, serial, GPOINTER_TO_UINT (call));
+      g_object_unref (message);
+      return NULL;
+    }
+  if (!waited && can_wait (caller, message) && regiond_backlog_is_needed (self->backlog))
+    {
+      regiond_backlog_hold (self->backlog, message);
+      return NULL;
+    }
 
-  g_object_unref (message);
-  return NULL;
+  forget_call (self, caller, name, serial, GPOINTER_TO_UINT (call));
+  return message;
 }
 
 /* On GDBus's own thread. */
@@ -241,7 +279,7 @@ on_message (GDBusConnection *connection,
   switch (g_dbus_message_get_message_type (message))
     {
     case G_DBUS_MESSAGE_TYPE_METHOD_CALL:
-      return incoming ? on_call (data, connection, message) : message;
+      return incoming ? on_call (data, message) : message;
     case G_DBUS_MESSAGE_TYPE_METHOD_RETURN:
     case G_DBUS_MESSAGE_TYPE_ERROR:
       return incoming ? message : on_answer (data, message);
@@ -255,6 +293,7 @@ regiond_guard_calls (GDBusConnection *connection)
 {
   Guard *self = g_new0 (Guard, 1);
 
+  self->backlog = regiond_backlog_new (connection);
   self->callers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) caller_free);
   g_dbus_connection_add_filter (connection, on_message, self, (GDestroyNotify) guard_free);
 }
