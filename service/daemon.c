@@ -81,6 +81,7 @@ make_ledger (const RegiondSettings *settings)
     .leases = settings->max_leases,
     .leases_per_user = settings->max_leases_per_user,
     .leases_per_connection = settings->max_leases_per_connection,
+    .proxied_leases_per_user = settings->max_proxied_leases_per_user,
     .memory_per_user = settings->max_memory_per_user,
   };
 

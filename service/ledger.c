@@ -13,6 +13,7 @@ typedef struct {
 
 typedef struct {
   guint       leases;
+  guint       proxied; /* among them */
   GHashTable *lent;       /* device -> Item */
   GHashTable *left;       /* object of ended leases -> Item */
   guint64     lent_bytes; /* their sums */
@@ -31,6 +32,7 @@ struct _RegiondCharge {
   RegiondLedger *ledger;
   guint32        uid;
   char          *connection;
+  gboolean       proxied;
   gconstpointer  key;   /* of its Item, or NULL */
   gboolean       ended; /* where that is: among what is left */
 };
@@ -150,6 +152,11 @@ check_leases (RegiondLedger         *self,
     g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
                  "User %u has %u leases, as many as a user may (MaxLeasesPerUser), or their fds are still open "
                  "somewhere; release and close some", purchase->uid, self->limits.leases_per_user);
+  else if (purchase->proxied && account->proxied >= self->limits.proxied_leases_per_user)
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
+                 "User %u has %u proxied leases, as many as a user may (MaxProxiedLeasesPerUser), or their fds are "
+                 "still open somewhere; release and close some, or ask for 'rm' or 'rwm' where the region has it",
+                 purchase->uid, self->limits.proxied_leases_per_user);
   else if (self->leases >= self->limits.leases)
     g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
                  "There are %u leases of all users together, as many as there may be (MaxLeases); "
@@ -241,6 +248,7 @@ regiond_ledger_charge (RegiondLedger         *self,
 
   self->leases++;
   account->leases++;
+  account->proxied += purchase->proxied;
   regiond_counts_change (self->connections, purchase->connection, 1);
   take (account->lent, &account->lent_bytes, purchase->device, purchase->memory);
 
@@ -249,6 +257,7 @@ regiond_ledger_charge (RegiondLedger         *self,
     .ledger = regiond_ledger_ref (self),
     .uid = purchase->uid,
     .connection = g_strdup (purchase->connection),
+    .proxied = purchase->proxied,
     .key = purchase->device,
   };
   return charge;
@@ -294,6 +303,7 @@ regiond_charge_free (RegiondCharge *self)
   regiond_counts_change (ledger->connections, self->connection, -1);
   ledger->leases--;
   account->leases--;
+  account->proxied -= self->proxied;
   settle (ledger, self->uid);
   g_free (self->connection);
   g_free (self);

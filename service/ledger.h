@@ -13,6 +13,7 @@ typedef struct {
   guint   leases;
   guint   leases_per_user;
   guint   leases_per_connection;
+  guint   proxied_leases_per_user;
   guint64 memory_per_user; /* bytes */
 } RegiondLimits;
 
@@ -27,6 +28,7 @@ typedef struct {
   const char   *connection; /* unique bus name */
   gconstpointer device;     /* only compared */
   guint64       memory;     /* bytes of all regions of the device: the first lease takes them */
+  gboolean      proxied;    /* of these there are few: mechanisms/proxy.h */
 } RegiondPurchase;
 
 /* Whether it could be charged, memory aside that ended leases still have: it may

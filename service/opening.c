@@ -277,6 +277,7 @@ make_purchase (Opening *self)
     .connection = regiond_client_get_name (self->client),
     .device = self->device,
     .memory = regiond_device_get_size (self->device),
+    .proxied = self->mechanism == REGIOND_MECHANISM_PROXY,
   };
 }
 

@@ -25,15 +25,16 @@ static const struct {
   { "MaxLeases", G_STRUCT_OFFSET (RegiondSettings, max_leases), 4096, MOST_COUNTED },
   { "MaxLeasesPerUser", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_user), 256, MOST_COUNTED },
   { "MaxLeasesPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_leases_per_connection), 128, MOST_COUNTED },
+  { "MaxProxiedLeasesPerUser", G_STRUCT_OFFSET (RegiondSettings, max_proxied_leases_per_user), 128, MOST_COUNTED },
   { "MaxAuthorizationsPerUser", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_user), 1024, MOST_COUNTED },
   { "MaxAuthorizationsPerConnection", G_STRUCT_OFFSET (RegiondSettings, max_authorizations_per_connection), 64,
     REGIOND_GUARD_MOST_CALLS },
 };
 
 static const char *const daemon_keys[] = {
-  "AuthorizationTimeout",   "MaxAuthorizationsPerConnection", "MaxAuthorizationsPerUser", "MaxLeases",
-  "MaxLeasesPerConnection", "MaxLeasesPerUser",               "MaxMemory",                "MaxMemoryPerUser",
-  "UnsafeNoIommu", NULL,
+  "AuthorizationTimeout",    "MaxAuthorizationsPerConnection", "MaxAuthorizationsPerUser", "MaxLeases",
+  "MaxLeasesPerConnection",  "MaxLeasesPerUser",               "MaxMemory",                "MaxMemoryPerUser",
+  "MaxProxiedLeasesPerUser", "UnsafeNoIommu",                  NULL,
 };
 static const char *const device_keys[] = { "Backend", "Description", "Persist", "Linger", NULL };
 static const char *const pci_keys[] = { "Backend", "Description", "Match", "MinimumRevocation", "ZeroRegions", NULL };

@@ -39,6 +39,7 @@ typedef struct {
   guint      max_leases;
   guint      max_leases_per_user;
   guint      max_leases_per_connection;
+  guint      max_proxied_leases_per_user;
   guint      max_authorizations_per_user;
   guint      max_authorizations_per_connection;
   guint      timeout;        /* ms */

@@ -120,7 +120,8 @@ write_devices () {
   local dir=$1 number=0 size
   shift
   mkdir -p "$dir/devices.d"
-  printf '[Daemon]\nMaxLeases=20000\nMaxLeasesPerUser=20000\nMaxLeasesPerConnection=2000\n' >"$dir/regiond.conf"
+  printf '[Daemon]\nMaxLeases=20000\nMaxLeasesPerUser=20000\nMaxLeasesPerConnection=2000\nMaxProxiedLeasesPerUser=896\n' \
+    >"$dir/regiond.conf"
   for size in "$@"; do
     printf '[Device]\nBackend=memory\nDescription=Bench memory\n[Region bar2]\nSize=%s\n' "$size" \
       >"$dir/devices.d/d$number.conf"

@@ -88,7 +88,7 @@ static void
 check_daemon (const RegiondSettings *settings)
 {
   const guint limits[] = { settings->max_leases, settings->max_leases_per_user, settings->max_leases_per_connection,
-                           settings->max_authorizations_per_user };
+                           settings->max_proxied_leases_per_user, settings->max_authorizations_per_user };
 
   g_assert_cmpuint (settings->max_memory, >, 0);
   g_assert_cmpuint (settings->max_memory, <=, G_MAXINT64);

@@ -13,7 +13,7 @@
 static const char shm0, shm1, object, other;
 
 static const RegiondLimits limits = {
-  .leases = 6, .leases_per_user = 4, .leases_per_connection = 3, .memory_per_user = 1000
+  .leases = 6, .leases_per_user = 4, .leases_per_connection = 3, .proxied_leases_per_user = 2, .memory_per_user = 1000
 };
 
 static RegiondCharge *
@@ -23,7 +23,7 @@ charge (RegiondLedger *ledger,
         gconstpointer  device,
         guint64        memory)
 {
-  RegiondPurchase purchase = { uid, connection, device, memory };
+  RegiondPurchase purchase = { uid, connection, device, memory, FALSE };
   g_autoptr (GError) error = NULL;
   gboolean patience;
   RegiondCharge *charge;
@@ -43,7 +43,7 @@ refuse (RegiondLedger *ledger,
         guint64        memory,
         const char    *key)
 {
-  RegiondPurchase purchase = { uid, connection, device, memory };
+  RegiondPurchase purchase = { uid, connection, device, memory, FALSE };
   g_autoptr (GError) error = NULL, early = NULL;
   gboolean patience;
 
@@ -74,6 +74,36 @@ test_leases (void)
   regiond_charge_free (charges[0]);
   charges[0] = charge (ledger, ALICE, ONE, &shm0, 1);
   for (int i = 0; i < 6; i++)
+    regiond_charge_free (charges[i]);
+}
+
+/* Of all his connections; those that have ended as well, and nobody else's. */
+static void
+test_proxied (void)
+{
+  g_autoptr (RegiondLedger) ledger = regiond_ledger_new (&limits);
+  const RegiondPurchase purchases[] = {
+    { ALICE, ONE, &shm0, 1, TRUE }, { ALICE, TWO, &shm0, 1, TRUE }, { ALICE, ONE, &shm0, 1, FALSE },
+    { BOB, ":1.3", &shm0, 1, TRUE },
+  };
+  RegiondCharge *charges[G_N_ELEMENTS (purchases)];
+  g_autoptr (RegiondCharge) again = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean patience;
+
+  for (guint i = 0; i < G_N_ELEMENTS (purchases); i++)
+    {
+      charges[i] = regiond_ledger_charge (ledger, &purchases[i], &patience, &error);
+      g_assert_no_error (error);
+    }
+  regiond_charge_end (charges[0], NULL, 0);
+  g_assert_null (regiond_ledger_charge (ledger, &purchases[0], &patience, &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "MaxProxiedLeasesPerUser", "2");
+  g_assert_false (patience);
+  regiond_charge_free (charges[0]);
+  again = regiond_ledger_charge (ledger, &purchases[0], &patience, NULL);
+  g_assert_nonnull (again);
+  for (guint i = 1; i < G_N_ELEMENTS (charges); i++)
     regiond_charge_free (charges[i]);
 }
 
@@ -153,6 +183,7 @@ static void
 add_tests (void)
 {
   g_test_add_func ("/ledger/leases-have-three-limits", test_leases);
+  g_test_add_func ("/ledger/of-proxied-leases-a-user-has-fewer", test_proxied);
   g_test_add_func ("/ledger/root-is-not-exempt", test_root);
   g_test_add_func ("/ledger/a-device-is-charged-once-to-each-of-its-users", test_device_once);
   g_test_add_func ("/ledger/what-is-left-of-a-lease-counts", test_left);

@@ -136,6 +136,21 @@ test_all (void)
   client_leave (other);
 }
 
+/* Who has as many as he may can map, and so can others do what they like. */
+static void
+test_proxied (void)
+{
+  g_autoptr (Fixture) f = serve ("MaxProxiedLeasesPerUser=1\n");
+  g_autofree char *lease = NULL;
+  int fd;
+
+  lease = client_must_open (f->person, SHM0, "bar0", "r", NULL, &fd);
+  expect_limit (f->person, SHM0, "rw", "MaxProxiedLeasesPerUser");
+  g_assert_true (can_open (f->person, SHM0, "rwm"));
+  close (fd);
+  wait_until (can_open (f->person, SHM0, "rw"));
+}
+
 /* Room for one of it: what comes back is waited for, what is kept is not got
  * round. */
 static void
@@ -182,6 +197,7 @@ add_tests (void)
   g_test_add_func ("/limits/a-released-proxy-counts-until-it-is-closed", test_released_proxied);
   g_test_add_func ("/limits/what-one-who-left-has-left-counts-for-the-user", test_left_behind);
   g_test_add_func ("/limits/all-together-have-a-limit", test_all);
+  g_test_add_func ("/limits/of-proxied-leases-a-user-has-fewer", test_proxied);
   g_test_add_func ("/limits/memory-on-its-way-back-is-waited-for", test_memory);
   g_test_add_func ("/limits/leaked-memory-is-the-leakers", test_leaked_memory);
 }

@@ -131,17 +131,20 @@ test_limits (void)
   g_assert_cmpuint (usual->max_leases, ==, 4096);
   g_assert_cmpuint (usual->max_leases_per_user, ==, 256);
   g_assert_cmpuint (usual->max_leases_per_connection, ==, 128);
+  g_assert_cmpuint (usual->max_proxied_leases_per_user, ==, 128);
   g_assert_cmpuint (usual->max_authorizations_per_user, ==, 1024);
   g_assert_cmpuint (usual->max_authorizations_per_connection, ==, 64);
   g_assert_cmpuint (usual->max_memory_per_user, ==, usual->max_memory / 2);
 
   put (etc, "regiond.conf", "[Daemon]\nMaxLeases=5\nMaxLeasesPerUser=4\nMaxLeasesPerConnection=3\n"
-                            "MaxAuthorizationsPerUser=2\nMaxAuthorizationsPerConnection=1\nMaxMemoryPerUser=8K\n");
+                            "MaxAuthorizationsPerUser=2\nMaxAuthorizationsPerConnection=1\nMaxMemoryPerUser=8K\n"
+                            "MaxProxiedLeasesPerUser=6\n");
   settings = load (&error);
   g_assert_no_error (error);
   g_assert_cmpuint (settings->max_leases, ==, 5);
   g_assert_cmpuint (settings->max_leases_per_user, ==, 4);
   g_assert_cmpuint (settings->max_leases_per_connection, ==, 3);
+  g_assert_cmpuint (settings->max_proxied_leases_per_user, ==, 6);
   g_assert_cmpuint (settings->max_authorizations_per_user, ==, 2);
   g_assert_cmpuint (settings->max_authorizations_per_connection, ==, 1);
   g_assert_cmpuint (settings->max_memory_per_user, ==, 8192);
@@ -190,6 +193,7 @@ test_bad_daemon (void)
     { "[Daemon]\nMaxLeases=9999999999\n", "MaxLeases" },
     { "[Daemon]\nMaxLeasesPerUser=0\n", "MaxLeasesPerUser=0" },
     { "[Daemon]\nMaxLeasesPerConnection=\n", "MaxLeasesPerConnection" },
+    { "[Daemon]\nMaxProxiedLeasesPerUser=0\n", "MaxProxiedLeasesPerUser=0" },
     { "[Daemon]\nMaxAuthorizationsPerUser=0\n", "MaxAuthorizationsPerUser=0" },
     { "[Daemon]\nMaxAuthorizationsPerConnection=97\n", "from 1 to 96" },
     { "[Daemon]\nMaxMemoryPerUser=0\n", "MaxMemoryPerUser=0" },
