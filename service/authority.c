@@ -10,10 +10,12 @@
  * whoever comes would wait behind them. */
 #define PLACES 2
 
-/* The bus lets regiond wait for 128 answers in all. Nobody's prompts take all
- * places, however long they stay. */
+/* The bus lets regiond wait for 128 answers in all: these, and those of a few
+ * other questions. Nobody's prompts take all places, however long they stay,
+ * nor do those of a few together: who has none gets one all the same. */
 #define PROMPTS 64
 #define PROMPTS_EACH 16
+#define PROMPTS_RESERVE 32
 
 /* So many times the patience with a question polkitd may take to answer it. */
 #define LOST_FACTOR 2
@@ -505,8 +507,8 @@ regiond_authority_new (const RegiondPatience *patience)
   RegiondAuthority *self = g_rc_box_new0 (RegiondAuthority);
 
   self->patience = *patience;
-  self->checks = regiond_queue_new (PLACES, PLACES);
-  self->prompts = regiond_queue_new (PROMPTS, PROMPTS_EACH);
+  self->checks = regiond_queue_new (PLACES, PLACES, 0);
+  self->prompts = regiond_queue_new (PROMPTS, PROMPTS_EACH, PROMPTS_RESERVE);
   self->connections = regiond_counts_new ();
   self->deadlines = g_sequence_new (NULL);
   g_queue_init (&self->departed);

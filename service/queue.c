@@ -11,6 +11,7 @@ typedef struct {
 struct _RegiondQueue {
   guint       places;
   guint       share;
+  guint       reserve;
   guint       served;
   guint64     clock;    /* the tag of whoever was served last */
   guint64     arrivals; /* counts them */
@@ -26,12 +27,14 @@ user_free (User *self)
 
 RegiondQueue *
 regiond_queue_new (guint places,
-                   guint share)
+                   guint share,
+                   guint reserve)
 {
   RegiondQueue *self = g_new0 (RegiondQueue, 1);
 
   self->places = places;
   self->share = share;
+  self->reserve = reserve;
   self->users = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) user_free);
   return self;
 }
@@ -122,10 +125,20 @@ regiond_queue_count_served (RegiondQueue *self)
   return self->served;
 }
 
+/* How many the next one may have already. */
+static guint
+get_share (RegiondQueue *self)
+{
+  if (self->served < self->places)
+    return self->share;
+
+  return self->served < self->places + self->reserve ? 1 : 0;
+}
+
 gpointer
 regiond_queue_serve (RegiondQueue *self)
 {
-  User *user = self->served < self->places ? find_next (self, self->share) : NULL;
+  User *user = find_next (self, get_share (self));
 
   if (user == NULL)
     return NULL;

@@ -11,8 +11,9 @@
  * the one served last, so that nobody saves up for later.) */
 typedef struct _RegiondQueue RegiondQueue;
 
-/* @places: how many are served at once; @share: how many of one user. */
-RegiondQueue *regiond_queue_new (guint places, guint share);
+/* @places: how many are served at once; @share: how many of one user;
+ * @reserve: how many more places there are for users who have none. */
+RegiondQueue *regiond_queue_new (guint places, guint share, guint reserve);
 
 /* Only when nothing waits. */
 void          regiond_queue_free (RegiondQueue *self);
@@ -25,7 +26,7 @@ void          regiond_queue_push (RegiondQueue *self, guint32 uid, gpointer item
 gpointer      regiond_queue_serve (RegiondQueue *self);
 void          regiond_queue_done (RegiondQueue *self, guint32 uid);
 
-/* Who would be served next, were there a place; and how many have one. */
+/* Who would be served next, were there any place; and how many have one. */
 gpointer      regiond_queue_peek (RegiondQueue *self);
 guint         regiond_queue_count_served (RegiondQueue *self);
 

@@ -367,6 +367,40 @@ test_prompts_stop_nobody (Fixture *f)
     wait_until (prompting[i].done && prompting[i].allowed);
 }
 
+/* Four users who never answer have all the places there are for prompts; a
+ * fifth one's comes up, and he has his answer. Then it ends all the same: the
+ * bus lets regiond wait for so many answers. */
+static void
+test_prompts_of_many (Fixture *f)
+{
+  RegiondPatience patience = { 100000, 100000, 100, 100 };
+  g_autoptr (RegiondAuthority) authority = regiond_authority_new (&patience);
+  Answer prompting[4 * 16 + 40];
+  guint hanging = 0;
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_PROMPT);
+  for (guint i = 0; i < G_N_ELEMENTS (prompting); i++)
+    {
+      guint32 uid = i < 64 ? 1 + i / 16 : 100 + i;
+      g_autofree char *subject = g_strdup_printf (":1.%u", uid);
+
+      prompting[i] = (Answer){ authority, FALSE, FALSE, NULL };
+      regiond_authority_check (authority, make_question_of (uid, subject, TRUE), NULL, on_checked, &prompting[i]);
+      if (i < 4 * 16 + 32)
+        {
+          hanging++;
+          wait_until (fake_polkit_count_hanging (f->polkit) == hanging);
+        }
+    }
+  for (guint i = 0; i < 20; i++)
+    fixture_turn ();
+  g_assert_cmpuint (fake_polkit_count_hanging (f->polkit), ==, 4 * 16 + 32);
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  for (guint i = 0; i < G_N_ELEMENTS (prompting); i++)
+    wait_until (prompting[i].done && prompting[i].allowed);
+}
+
 static void
 test_cancelled_before (Fixture *f)
 {
@@ -523,6 +557,7 @@ add_tests (void)
   add ("/authority/too-many-questions-of-one-are-refused-by-the-keys-name", test_bounds);
   add ("/authority/who-has-many-calls-has-one-asked-at-a-time", test_one_at_a_time);
   add ("/authority/prompts-of-one-user-stop-nobody", test_prompts_stop_nobody);
+  add ("/authority/prompts-of-four-users-stop-no-fifth", test_prompts_of_many);
   add ("/authority/first-who-then-whether-it-is-of-use-then-polkit", test_permit);
   add ("/authority/a-dying-polkit-is-a-no", test_dies);
   g_test_add_func ("/authority/the-bus-may-go", test_end);

@@ -50,7 +50,7 @@ assert_served (RegiondQueue *queue,
 static void
 test_order (void)
 {
-  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1);
+  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1, 0);
 
   push (queue, ALICE, 'a', 1);
   push (queue, ALICE, 'A', 1);
@@ -63,7 +63,7 @@ test_order (void)
 static void
 test_newcomer (void)
 {
-  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1);
+  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1, 0);
   g_autofree char *rest = NULL;
 
   push (queue, ALICE, 'a', 1000);
@@ -83,7 +83,7 @@ test_newcomer (void)
 static void
 test_one_round (void)
 {
-  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1);
+  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1, 0);
   g_autofree char *served = NULL;
 
   for (char who = 'a'; who < 'z'; who++)
@@ -103,7 +103,7 @@ test_one_round (void)
 static void
 test_no_savings (void)
 {
-  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1);
+  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1, 0);
 
   push (queue, BOB, 'b', 1);
   assert_served (queue, 1, "b");
@@ -117,7 +117,7 @@ test_no_savings (void)
 static void
 test_places (void)
 {
-  g_autoptr (RegiondQueue) queue = regiond_queue_new (3, 2);
+  g_autoptr (RegiondQueue) queue = regiond_queue_new (3, 2, 0);
 
   push (queue, ALICE, 'a', 5);
   g_assert_nonnull (regiond_queue_serve (queue));
@@ -138,9 +138,50 @@ test_places (void)
 }
 
 static void
+assert_next (RegiondQueue *queue,
+             char          who)
+{
+  g_assert_cmpint (GPOINTER_TO_INT (regiond_queue_serve (queue)), ==, who);
+}
+
+/* She has all places there are: who has none waits for none of hers, but gets
+ * only one, and there is an end to these as well. */
+static void
+test_reserve (void)
+{
+  g_autoptr (RegiondQueue) queue = regiond_queue_new (2, 2, 2);
+
+  push (queue, ALICE, 'a', 5);
+  assert_next (queue, 'a');
+  assert_next (queue, 'a');
+  g_assert_null (regiond_queue_serve (queue));
+  push (queue, BOB, 'b', 2);
+  assert_next (queue, 'b');
+  g_assert_null (regiond_queue_serve (queue));
+  push (queue, CAROL, 'c', 1);
+  assert_next (queue, 'c');
+  push (queue, CAROL + 1, 'd', 1);
+  g_assert_null (regiond_queue_serve (queue));
+  g_assert_cmpuint (regiond_queue_count_served (queue), ==, 4);
+
+  regiond_queue_done (queue, ALICE);
+  assert_next (queue, 'd');
+  regiond_queue_done (queue, ALICE);
+  assert_next (queue, 'a');
+  regiond_queue_done (queue, CAROL);
+  g_assert_null (regiond_queue_serve (queue));
+  regiond_queue_done (queue, CAROL + 1);
+  g_assert_null (regiond_queue_serve (queue));
+  regiond_queue_done (queue, BOB);
+  g_assert_nonnull (regiond_queue_serve (queue));
+  while (regiond_queue_steal (queue) != NULL)
+    ;
+}
+
+static void
 test_withdraw (void)
 {
-  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1);
+  g_autoptr (RegiondQueue) queue = regiond_queue_new (1, 1, 0);
 
   push (queue, ALICE, 'a', 1);
   push (queue, ALICE, 'A', 1);
@@ -160,6 +201,7 @@ add_tests (void)
   g_test_add_func ("/queue/everybody-has-his-turn-in-one-round", test_one_round);
   g_test_add_func ("/queue/nobody-saves-up-for-later", test_no_savings);
   g_test_add_func ("/queue/places-are-few-and-shared", test_places);
+  g_test_add_func ("/queue/who-has-none-gets-one-of-a-reserve", test_reserve);
   g_test_add_func ("/queue/who-leaves-is-not-served", test_withdraw);
 }
 
