@@ -6,6 +6,9 @@
 #include "agent.h"
 #include "error.h"
 
+#define LIST_PATIENCE (3 * G_USEC_PER_SEC)
+#define LIST_PAUSE (100 * 1000)
+
 struct _CtlBus
 {
   GDBusConnection *connection;
@@ -132,6 +135,41 @@ ctl_bus_call_patiently (CtlBus     *bus,
 {
   return call (bus, path, interface, method, parameters, reply_type,
                G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, error);
+}
+
+static gboolean
+is_crowded (const GError *error)
+{
+  g_autofree char *name = g_dbus_error_get_remote_error (error);
+
+  return g_strcmp0 (name, "org.regiond1.Error.LimitExceeded") == 0;
+}
+
+GVariant *
+ctl_bus_list (CtlBus  *bus,
+              GError **error)
+{
+  gint64 until = g_get_monotonic_time () + LIST_PATIENCE;
+
+  for (;;)
+    {
+      GError *remote_error = NULL;
+      GVariant *reply = g_dbus_connection_call_sync (bus->connection, CTL_BUS_NAME, CTL_MANAGER_PATH,
+                                                     "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL,
+                                                     G_VARIANT_TYPE ("(a{oa{sa{sv}}})"), G_DBUS_CALL_FLAGS_NONE, -1,
+                                                     NULL, &remote_error);
+
+      if (reply != NULL)
+        return reply;
+      if (!is_crowded (remote_error) || g_get_monotonic_time () > until)
+        {
+          ctl_error_propagate_remote (error, remote_error);
+          return NULL;
+        }
+
+      g_error_free (remote_error);
+      g_usleep (LIST_PAUSE);
+    }
 }
 
 GVariant *

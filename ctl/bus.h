@@ -41,6 +41,11 @@ GVariant *ctl_bus_call_patiently (CtlBus     *bus,
                                   const char *reply_type,
                                   GError    **error);
 
+/* GetManagedObjects. Where the user has more of them unanswered than he may, it
+ * tries again for a few seconds. */
+GVariant *ctl_bus_list (CtlBus  *bus,
+                        GError **error);
+
 /* A call that polkit is asked about: it waits for as long as that takes. The
  * reply's fds go to @fds, which may be NULL. */
 GVariant *ctl_bus_call_authorized (CtlBus       *bus,

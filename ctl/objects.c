@@ -118,8 +118,7 @@ ctl_objects_load (CtlBus  *bus,
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GVariant) managed = NULL;
 
-  reply = ctl_bus_call (bus, CTL_MANAGER_PATH, "org.freedesktop.DBus.ObjectManager",
-                        "GetManagedObjects", NULL, "(a{oa{sa{sv}}})", error);
+  reply = ctl_bus_list (bus, error);
   if (reply == NULL)
     return NULL;
 

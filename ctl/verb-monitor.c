@@ -158,8 +158,7 @@ begin (Monitor *monitor,
 
   subscribe (monitor, "org.freedesktop.DBus.ObjectManager", NULL);
   subscribe (monitor, "org.freedesktop.DBus.Properties", "PropertiesChanged");
-  reply = ctl_bus_call (monitor->bus, CTL_MANAGER_PATH, "org.freedesktop.DBus.ObjectManager",
-                        "GetManagedObjects", NULL, "(a{oa{sa{sv}}})", error);
+  reply = ctl_bus_list (monitor->bus, error);
   if (reply == NULL)
     return FALSE;
 
