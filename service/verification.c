@@ -8,18 +8,28 @@
 #define WAIT_MOST_MS (10 * 60 * 1000)
 
 struct _RegiondVerifications {
-  GQueue waiting;   /* Waiter */
-  guint  n_patient; /* among them */
-  guint  alarm;     /* one for all of them */
+  GQueue waiting; /* Waiter */
+  guint  alarm;   /* one for all of them */
   gint64 alarm_at;
 };
 
 typedef struct {
+  RegiondVerifications  *verifications; /* the device's, which keeps them */
   RegiondDevice         *device;
   GDBusMethodInvocation *invocation;
   gint64                 deadline;
-  gboolean               patient; /* FALSE: it waits for the next look only */
+  RegiondClient         *client; /* NULL: it waits for the next look only */
 } Waiter;
+
+static void
+waiter_free (Waiter *self)
+{
+  g_object_unref (self->device);
+  g_clear_pointer (&self->client, regiond_client_unref);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Waiter, waiter_free)
 
 RegiondVerifications *
 regiond_verifications_new (void)
@@ -74,9 +84,7 @@ dismiss (RegiondVerifications *self,
   GDBusMethodInvocation *invocation = waiter->invocation;
 
   g_queue_delete_link (&self->waiting, link);
-  self->n_patient -= waiter->patient;
-  g_object_unref (waiter->device);
-  g_free (waiter);
+  waiter_free (waiter);
   return invocation;
 }
 
@@ -134,28 +142,102 @@ on_alarm (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-await (RegiondVerifications  *self,
-       RegiondDevice         *device,
-       GDBusMethodInvocation *invocation,
-       gint64                 time,
-       gboolean               patient)
+static Waiter *
+waiter_new (RegiondVerifications  *verifications,
+            RegiondDevice         *device,
+            GDBusMethodInvocation *invocation,
+            gint64                 time)
 {
-  Waiter *waiter;
+  Waiter *self = g_new0 (Waiter, 1);
 
-  if (patient && self->n_patient >= REGIOND_VERIFICATIONS_MOST)
-    {
-      g_dbus_method_invocation_return_error (invocation, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
-                                             "There are %u Verify waiting for device %s already; ask without 'timeout', "
-                                             "or try again", self->n_patient, regiond_device_get_id (device));
-      return;
-    }
+  self->verifications = verifications;
+  self->device = g_object_ref (device);
+  self->invocation = invocation;
+  self->deadline = g_get_monotonic_time () + time;
+  return self;
+}
 
-  waiter = g_new (Waiter, 1);
-  *waiter = (Waiter){ g_object_ref (device), invocation, g_get_monotonic_time () + time, patient };
-  self->n_patient += patient;
+static void
+await (Waiter *waiter)
+{
+  RegiondVerifications *self = waiter->verifications;
+
   g_queue_push_tail (&self->waiting, waiter);
   set_alarm (self, waiter->deadline);
+}
+
+static guint
+count_of_user (RegiondVerifications *self,
+               guint32               uid)
+{
+  guint n = 0;
+
+  for (GList *link = self->waiting.head; link != NULL; link = link->next)
+    {
+      Waiter *waiter = link->data;
+
+      n += waiter->client != NULL && regiond_client_get_uid (waiter->client) == uid;
+    }
+  return n;
+}
+
+/* Whether it may wait; the device may have gone while the bus was asked. */
+static gboolean
+check (Waiter       *waiter,
+       GAsyncResult *result,
+       GError      **error)
+{
+  g_autoptr (GError) unusable = NULL;
+  guint32 uid;
+
+  if (!regiond_client_identify_finish (waiter->client, result, error))
+    return FALSE;
+  if (!regiond_device_check_usable (waiter->device, &unusable) &&
+      g_error_matches (unusable, REGIOND_ERROR, REGIOND_ERROR_GONE))
+    {
+      g_propagate_error (error, g_steal_pointer (&unusable));
+      return FALSE;
+    }
+
+  uid = regiond_client_get_uid (waiter->client);
+  if (count_of_user (waiter->verifications, uid) < REGIOND_VERIFICATIONS_MOST)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED,
+               "There are %d Verify of user %u waiting for device %s already; ask without 'timeout', or try again",
+               REGIOND_VERIFICATIONS_MOST, uid, regiond_device_get_id (waiter->device));
+  return FALSE;
+}
+
+static void
+on_identified (GObject      *source,
+               GAsyncResult *result,
+               gpointer      data)
+{
+  g_autoptr (Waiter) waiter = data;
+  RegiondDevice *device = waiter->device;
+  GError *error = NULL;
+
+  if (!check (waiter, result, &error))
+    regiond_error_return (waiter->invocation, error);
+  else if (regiond_device_count_lingering (device) == 0)
+    answer (device, waiter->invocation, describe (device));
+  else
+    await (g_steal_pointer (&waiter));
+}
+
+/* First it has to be known whose it is. */
+static void
+await_patiently (RegiondVerifications  *self,
+                 RegiondDevice         *device,
+                 GDBusMethodInvocation *invocation,
+                 gint64                 time)
+{
+  Waiter *waiter = waiter_new (self, device, invocation, time);
+
+  waiter->client = regiond_clients_get (regiond_device_get_daemon (device)->clients,
+                                        g_dbus_method_invocation_get_sender (invocation));
+  regiond_client_identify (waiter->client, on_identified, waiter);
 }
 
 void
@@ -184,9 +266,9 @@ regiond_verifications_start (RegiondVerifications  *self,
   if (regiond_device_count_lingering (device) == 0 || (timeout == 0 && rest == 0))
     answer (device, invocation, describe (device));
   else if (timeout == 0)
-    await (self, device, invocation, rest, FALSE);
+    await (waiter_new (self, device, invocation, rest));
   else
-    await (self, device, invocation, MIN (timeout, WAIT_MOST_MS) * G_GINT64_CONSTANT (1000), TRUE);
+    await_patiently (self, device, invocation, MIN (timeout, WAIT_MOST_MS) * G_GINT64_CONSTANT (1000));
 }
 
 void

@@ -3,7 +3,7 @@
 
 #include "device.h"
 
-/* How many may wait with a 'timeout' on one device. */
+/* How many of one user may wait with a 'timeout' on one device. */
 #define REGIOND_VERIFICATIONS_MOST 64
 
 /* The Verify calls that wait until every reference of a device's ended leases
@@ -16,7 +16,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondVerifications, regiond_verifications_free)
 
 /* Answers @invocation: at once if nothing is left; where no time is given, after
  * the next look, which is now unless the tenancy has just looked; else when it is
- * gone or the time is over. LimitExceeded if too many wait. */
+ * gone or the time is over. LimitExceeded if too many of the user's wait. */
 void regiond_verifications_start (RegiondVerifications *self, RegiondDevice *device,
                                   GDBusMethodInvocation *invocation, GVariant *options);
 

@@ -167,6 +167,47 @@ test_crowd (void)
     client_leave (clients[i]);
 }
 
+/* One user's are too many, and another one's waits and hears of the end. */
+static void
+test_other_user (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  Promise promises[64 + 1] = { { FALSE, NULL, NULL } };
+  GDBusConnection *clients[64 / 8], *other;
+  g_autofree char *lease = NULL;
+  int fd;
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("two users' parts need root");
+      return;
+    }
+
+  lease = leak (f, &fd);
+  for (gsize i = 0; i < 64; i++)
+    {
+      if (i % 8 == 0)
+        clients[i / 8] = fixture_connect (f);
+      client_call_later (clients[i / 8], SHM0, "Device", "Verify", make_arguments ("{'timeout': <uint32 3600000>}"),
+                         &promises[i]);
+    }
+  other = fixture_connect_as (f, 65534);
+  client_call_later (other, SHM0, "Device", "Verify", make_arguments ("{'timeout': <uint32 3600000>}"), &promises[64]);
+  for (gsize i = 0; i < G_N_ELEMENTS (clients); i++)
+    g_assert_true (client_sees_state (clients[i], lease, "Lease", "lingering"));
+  g_assert_true (client_sees_state (other, lease, "Lease", "lingering"));
+  close (fd);
+  for (gsize i = 0; i < G_N_ELEMENTS (promises); i++)
+    {
+      wait_until (promises[i].done);
+      expect (promises[i].reply, TRUE, 0, NULL);
+      promise_clear (&promises[i]);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (clients); i++)
+    client_leave (clients[i]);
+  client_leave (other);
+}
+
 /* One alarm for all: whoever has less patience than those before is not forgotten. */
 static void
 test_patience (void)
@@ -211,6 +252,7 @@ add_tests (void)
   g_test_add_func ("/verification/who-waits-hears-of-the-end", test_wait);
   g_test_add_func ("/verification/a-removed-device-answers-too", test_removed);
   g_test_add_func ("/verification/so-many-wait-and-one-more-may-ask", test_crowd);
+  g_test_add_func ("/verification/so-many-of-one-user-keep-no-other-out", test_other_user);
   g_test_add_func ("/verification/everybody-waits-as-long-as-he-wanted", test_patience);
   g_test_add_func ("/verification/bad-options-are-named", test_bad_option);
 }
