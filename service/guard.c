@@ -2,6 +2,7 @@
 #include "guard.h"
 
 #include "backlog.h"
+#include "daemon.h"
 
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
@@ -21,9 +22,11 @@ typedef enum {
 
 /* All of it is GDBus's own thread's. */
 typedef struct {
-  GHashTable     *callers;  /* bus name -> Caller, as long as it has calls unanswered */
-  guint           listings; /* unanswered, of all of them */
-  RegiondBacklog *backlog;
+  GHashTable      *callers; /* bus name -> Caller, as long as it has calls unanswered */
+  RegiondBacklog  *backlog;
+  RegiondGuardFunc listing;
+  gpointer         data;
+  GDestroyNotify   free;
 } Guard;
 
 typedef struct {
@@ -44,6 +47,8 @@ guard_free (Guard *self)
 {
   g_hash_table_unref (self->callers);
   regiond_backlog_free (self->backlog);
+  if (self->free != NULL)
+    self->free (self->data);
   g_free (self);
 }
 
@@ -62,28 +67,37 @@ get_caller (Guard      *self,
   return caller;
 }
 
-/* Whatever the interface: a call may leave it out. */
+/* As it should be; what is not is GDBus's to refuse. */
+static gboolean
+is_listing (GDBusMessage *message)
+{
+  const char *interface = g_dbus_message_get_interface (message);
+
+  return g_str_equal (g_dbus_message_get_member (message), "GetManagedObjects") &&
+         g_str_equal (g_dbus_message_get_path (message), REGIOND_PATH) &&
+         (interface == NULL || g_str_equal (interface, "org.freedesktop.DBus.ObjectManager")) &&
+         g_dbus_message_get_signature (message)[0] == '\0';
+}
+
+/* Verify is one whatever the interface: a call may leave it out. */
 static Call
 classify (GDBusMessage *message)
 {
-  const char *member = g_dbus_message_get_member (message);
   Call call = g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED ? CALL_MUTE : 0;
 
-  if (g_strcmp0 (member, "GetManagedObjects") == 0)
+  if (is_listing (message))
     call |= CALL_LISTING;
-  else if (g_strcmp0 (member, "Verify") == 0)
+  else if (g_str_equal (g_dbus_message_get_member (message), "Verify"))
     call |= CALL_VERIFY;
   return call;
 }
 
 static void
-count (Guard        *self,
-       Caller       *caller,
+count (Caller       *caller,
        GDBusMessage *message,
        Call          call)
 {
   g_hash_table_insert (caller->calls, GUINT_TO_POINTER (g_dbus_message_get_serial (message)), GUINT_TO_POINTER (call));
-  self->listings += (call & CALL_LISTING) != 0;
   caller->listings += (call & CALL_LISTING) != 0;
   caller->verifies += (call & CALL_VERIFY) != 0;
 }
@@ -116,11 +130,6 @@ static const RegiondRefusal too_many_calls = {
 static const RegiondRefusal second_listing = {
   LIMIT_EXCEEDED, "A GetManagedObjects of this connection is unanswered; wait for it, and try again"
 };
-static const RegiondRefusal too_many_listings = {
-  LIMIT_EXCEEDED,
-  "There are " G_STRINGIFY (REGIOND_GUARD_MOST_LISTINGS) " unanswered GetManagedObjects of others; try again in a "
-  "moment, or ask for single objects"
-};
 static const RegiondRefusal too_many_verifies = {
   LIMIT_EXCEEDED,
   "There are " G_STRINGIFY (REGIOND_GUARD_MOST_VERIFIES) " unanswered Verify of this connection already; wait for some "
@@ -134,8 +143,7 @@ static const RegiondRefusal too_long = {
 
 /* NULL: it is welcome. */
 static const RegiondRefusal *
-find_objection (Guard        *self,
-                Caller       *caller,
+find_objection (Caller       *caller,
                 GDBusMessage *message,
                 Call          call)
 {
@@ -143,8 +151,6 @@ find_objection (Guard        *self,
     return &too_many_calls;
   if ((call & CALL_LISTING) && caller->listings > 0)
     return &second_listing;
-  if ((call & CALL_LISTING) && self->listings >= REGIOND_GUARD_MOST_LISTINGS)
-    return &too_many_listings;
   if ((call & CALL_VERIFY) && caller->verifies >= REGIOND_GUARD_MOST_VERIFIES)
     return &too_many_verifies;
   return is_long (message) ? &too_long : NULL;
@@ -209,12 +215,16 @@ on_call (Guard        *self,
       /* No library does that. Its answer could not be told from the other one's. */
       g_clear_object (&message);
     }
-  else if ((objection = find_objection (self, caller, message, call)) != NULL)
+  else if ((objection = find_objection (caller, message, call)) != NULL)
     message = turn_away (self, message, objection);
+  else if ((call & CALL_MUTE) && (call & CALL_LISTING))
+    g_clear_object (&message);
   else if (!(call & CALL_MUTE) || (message = hear_answer (message)) != NULL)
-    count (self, caller, message, call);
+    count (caller, message, call);
 
   forget_idle (self, caller, sender);
+  if (message != NULL && (call & CALL_LISTING))
+    self->listing (self->data, g_steal_pointer (&message));
   return message;
 }
 
@@ -226,7 +236,6 @@ forget_call (Guard      *self,
              Call        call)
 {
   g_hash_table_remove (caller->calls, GUINT_TO_POINTER (serial));
-  self->listings -= (call & CALL_LISTING) != 0;
   caller->listings -= (call & CALL_LISTING) != 0;
   caller->verifies -= (call & CALL_VERIFY) != 0;
   forget_idle (self, caller, name);
@@ -289,10 +298,16 @@ on_message (GDBusConnection *connection,
 }
 
 void
-regiond_guard_calls (GDBusConnection *connection)
+regiond_guard_calls (GDBusConnection *connection,
+                     RegiondGuardFunc listing,
+                     gpointer         data,
+                     GDestroyNotify   free)
 {
   Guard *self = g_new0 (Guard, 1);
 
+  self->listing = listing;
+  self->data = data;
+  self->free = free;
   self->backlog = regiond_backlog_new (connection);
   self->callers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) caller_free);
   g_dbus_connection_add_filter (connection, on_message, self, (GDestroyNotify) guard_free);

@@ -7,11 +7,11 @@
  * the bus lets it wait for, and more than may wait for polkit. */
 #define REGIOND_GUARD_MOST_CALLS 96
 
-/* Calls that need no right and keep the main thread long: GetManagedObjects
- * (0.2 s with 1,000 leases) of all connections together, of which one
- * connection has one; and Verify of one connection. */
-#define REGIOND_GUARD_MOST_LISTINGS 4
+/* How many Verify of one connection. Of GetManagedObjects it is one. */
 #define REGIOND_GUARD_MOST_VERIFIES 8
+
+/* Where the calls of GetManagedObjects go: it takes @call. On GDBus's own thread. */
+typedef void (*RegiondGuardFunc) (gpointer data, GDBusMessage *call);
 
 /* Turns away, before anything looks at them, what no honest client sends:
  *
@@ -25,8 +25,13 @@
  * one line for the main thread. Those that want no answer count as well. The
  * same for those above, which have bounds of their own.
  *
+ * Calls of GetManagedObjects do not get to the bus library, but to @listing.
+ *
  * The descriptors that come with a call are closed, since no method takes any:
  * they would be held for as long as the call waits. AttachLease keeps its.
  *
- * For as long as @connection lives. */
-void regiond_guard_calls (GDBusConnection *connection);
+ * Answers to those who have many calls unanswered wait while the bus is behind
+ * (backlog.h).
+ *
+ * For as long as @connection lives; then @data is freed. */
+void regiond_guard_calls (GDBusConnection *connection, RegiondGuardFunc listing, gpointer data, GDestroyNotify free);

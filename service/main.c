@@ -3,7 +3,7 @@
 #include "daemon.h"
 #include "error.h"
 #include "guard.h"
-#include "trim.h"
+#include "listings.h"
 
 #include <gio/gio.h>
 #include <glib-unix.h>
@@ -160,18 +160,20 @@ serve (GDBusConnection *connection,
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GError) error = NULL;
   g_autoptr (RegiondDaemon) daemon = NULL;
+  g_autoptr (RegiondListings) listings = regiond_listings_new (connection);
   Run run = { loop, EXIT_SUCCESS };
   gulong closed;
   guint name;
 
-  regiond_guard_calls (connection);
-  regiond_trim_after_listings (connection);
+  regiond_guard_calls (connection, regiond_listings_take, regiond_listings_ref (listings),
+                       (GDestroyNotify) regiond_listings_unref);
   if ((daemon = regiond_daemon_new (connection, settings, &error)) == NULL)
     {
       g_printerr ("regiond: %s\n", error->message);
       return EXIT_FAILURE;
     }
 
+  regiond_listings_start (listings, G_DBUS_OBJECT_MANAGER (daemon->objects), daemon->clients);
   closed = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), &run);
   g_unix_signal_add (SIGTERM, on_signal, &run);
   g_unix_signal_add (SIGINT, on_signal, &run);
@@ -182,6 +184,7 @@ serve (GDBusConnection *connection,
 
   /* The name goes last: clients listen to its owner for the ends. */
   g_signal_handler_disconnect (connection, closed);
+  regiond_listings_stop (listings);
   g_clear_pointer (&daemon, regiond_daemon_free);
   g_bus_unown_name (name);
   g_dbus_connection_flush_sync (connection, NULL, NULL);

@@ -63,7 +63,7 @@ line_init (Line *self)
   self->service = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL, G_DBUS_CONNECTION_FLAGS_NONE, NULL, NULL,
                                               &error);
   g_assert_no_error (error);
-  regiond_guard_calls (self->service);
+  regiond_guard_calls (self->service, NULL, NULL, NULL);
   g_dbus_connection_register_object (self->service, OBJECT, node->interfaces[0], &vtable, self, NULL, &error);
   g_assert_no_error (error);
 }

@@ -15,7 +15,7 @@
 
 static const char interface_xml[] =
     "<node><interface name='" INTERFACE "'><method name='Count'><arg type='s' direction='in'/></method>"
-    "<method name='GetManagedObjects'/><method name='Verify'/></interface></node>";
+    "<method name='Verify'/></interface></node>";
 
 typedef struct {
   Fixture         *fixture;
@@ -27,6 +27,7 @@ typedef struct {
   GQueue          *kept;   /* invocations that are answered later; NULL: at once */
   int              answers; /* that have come to the client, on GDBus's thread */
   int              errors; /* that have come to the client, on GDBus's thread */
+  GAsyncQueue     *listings; /* that were handed over; not answered */
 } Guarded;
 
 static void
@@ -67,6 +68,13 @@ count_errors (GDBusConnection *connection,
 }
 
 static void
+take_listing (gpointer      data,
+              GDBusMessage *call)
+{
+  g_async_queue_push (data, call);
+}
+
+static void
 guarded_init (Guarded *self)
 {
   g_autoptr (GDBusNodeInfo) node = g_dbus_node_info_new_for_xml (interface_xml, NULL);
@@ -75,7 +83,9 @@ guarded_init (Guarded *self)
   *self = (Guarded){ .fixture = fixture_new () };
   self->service = fixture_connect (self->fixture);
   self->client = fixture_connect (self->fixture);
-  regiond_guard_calls (self->service);
+  self->listings = g_async_queue_new_full (g_object_unref);
+  regiond_guard_calls (self->service, take_listing, g_async_queue_ref (self->listings),
+                       (GDestroyNotify) g_async_queue_unref);
   self->object = g_dbus_connection_register_object (self->service, OBJECT, node->interfaces[0], &vtable, self, NULL,
                                                     &error);
   g_assert_no_error (error);
@@ -88,6 +98,7 @@ guarded_clear (Guarded *self)
   g_dbus_connection_unregister_object (self->service, self->object);
   client_leave (self->client);
   client_leave (self->service);
+  g_async_queue_unref (self->listings);
   fixture_free (self->fixture);
 }
 
@@ -328,41 +339,101 @@ ask_kept (Guarded         *self,
                                                              : G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
 }
 
+static GDBusMessage *
+make_listing (Guarded    *self,
+              const char *path,
+              const char *interface)
+{
+  return g_dbus_message_new_method_call (g_dbus_connection_get_unique_name (self->service), path, interface,
+                                         "GetManagedObjects");
+}
+
+/* It is expected to be refused, or not to be known. */
+static GError *
+ask_listing (Guarded      *self,
+             GDBusMessage *taken)
+{
+  g_autoptr (GDBusMessage) message = taken;
+  Answer answer = { FALSE, NULL };
+  GError *error = NULL;
+
+  g_dbus_connection_send_message_with_reply (self->client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, G_MAXINT, NULL,
+                                             NULL, on_answer, &answer);
+  wait_until (answer.done);
+  g_dbus_message_to_gerror (answer.reply, &error);
+  g_object_unref (answer.reply);
+  return error;
+}
+
+/* To be handed over; nobody waits for the answer. */
+static void
+send_listing (Guarded      *self,
+              GDBusMessage *taken)
+{
+  g_autoptr (GDBusMessage) message = taken;
+
+  g_assert_true (g_dbus_connection_send_message (self->client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+}
+
+static void
+answer_listing (Guarded *self)
+{
+  g_autoptr (GDBusMessage) call = g_async_queue_pop (self->listings);
+  g_autoptr (GDBusMessage) reply = g_dbus_message_new_method_reply (call);
+
+  g_assert_cmpstr (g_dbus_message_get_sender (call), ==, g_dbus_connection_get_unique_name (self->client));
+  g_assert_true (g_dbus_connection_send_message (self->service, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+}
+
+#define MANAGER "org.freedesktop.DBus.ObjectManager"
+
 static void
 test_listings (void)
 {
   g_auto (Guarded) guarded = { NULL };
-  g_autoptr (GQueue) kept = g_queue_new ();
-  g_autoptr (GError) second = NULL, fifth = NULL, verify = NULL, none = NULL;
-  GDBusConnection *clients[REGIOND_GUARD_MOST_LISTINGS];
+  g_autoptr (GError) second = NULL, again = NULL, other = NULL;
 
   guarded_init (&guarded);
-  guarded.kept = kept;
-  for (guint i = 0; i < REGIOND_GUARD_MOST_LISTINGS; i++)
-    {
-      clients[i] = fixture_connect (guarded.fixture);
-      ask_kept (&guarded, clients[i], "GetManagedObjects", 0);
-      wait_until (guarded.counted == i + 1);
-      if (i > 0)
-        continue;
-      second = ask (&guarded, clients[0], "GetManagedObjects");
-      assert_error_says (second, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "this connection", "try again");
-    }
-  fifth = ask (&guarded, guarded.client, "GetManagedObjects");
-  assert_error_says (fifth, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "4", "try again");
-  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_LISTINGS);
+  send_listing (&guarded, make_listing (&guarded, MANAGER_PATH, MANAGER));
+  second = ask_listing (&guarded, make_listing (&guarded, MANAGER_PATH, MANAGER));
+  assert_error_says (second, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "this connection", "try again");
+  other = call (&guarded, OBJECT, 1);
+  g_assert_no_error (other);
 
-  /* Other calls go on, and so does this one when one of those is answered. */
-  answer_kept (&guarded, 1);
-  guarded.kept = NULL;
-  verify = ask (&guarded, guarded.client, "Verify");
-  g_assert_no_error (verify);
-  none = ask (&guarded, guarded.client, "GetManagedObjects");
+  /* When it has its answer it may ask again, and leave out the interface. */
+  answer_listing (&guarded);
+  send_listing (&guarded, make_listing (&guarded, MANAGER_PATH, NULL));
+  answer_listing (&guarded);
+  again = call (&guarded, OBJECT, 1);
+  g_assert_no_error (again);
+  g_assert_cmpint (g_async_queue_length (guarded.listings), ==, 0);
+}
+
+/* What only looks like it is the bus library's to refuse, and one that wants no
+ * answer is nobody's work. */
+static void
+test_no_listings (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GDBusMessage) mute = NULL;
+  g_autoptr (GError) path = NULL, interface = NULL, arguments = NULL, none = NULL;
+  GDBusMessage *more;
+
+  guarded_init (&guarded);
+  path = ask_listing (&guarded, make_listing (&guarded, OBJECT, MANAGER));
+  g_assert_error (path, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
+  interface = ask_listing (&guarded, make_listing (&guarded, MANAGER_PATH, INTERFACE));
+  g_assert_error (interface, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
+  more = make_listing (&guarded, MANAGER_PATH, MANAGER);
+  g_dbus_message_set_body (more, g_variant_new ("(s)", "all"));
+  arguments = ask_listing (&guarded, more);
+  g_assert_nonnull (arguments);
+  mute = make_listing (&guarded, MANAGER_PATH, MANAGER);
+  g_dbus_message_set_flags (mute, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+  send_listing (&guarded, g_steal_pointer (&mute));
+  none = call (&guarded, OBJECT, 1);
   g_assert_no_error (none);
-  guarded.kept = kept;
-  answer_kept (&guarded, G_MAXUINT);
-  for (guint i = 0; i < REGIOND_GUARD_MOST_LISTINGS; i++)
-    client_leave (clients[i]);
+  g_assert_cmpint (g_async_queue_length (guarded.listings), ==, 0);
 }
 
 static void
@@ -468,7 +539,8 @@ add_tests (void)
   g_test_add_func ("/guard/who-wants-no-answer-gets-none", test_no_reply);
   g_test_add_func ("/guard/one-more-call-than-may-be-unanswered-reaches-nobody", test_flood);
   g_test_add_func ("/guard/calls-that-want-no-answer-count-as-well", test_mute_flood);
-  g_test_add_func ("/guard/lists-of-everything-leave-room-for-others", test_listings);
+  g_test_add_func ("/guard/a-connection-has-one-list-of-everything", test_listings);
+  g_test_add_func ("/guard/what-is-no-list-of-everything-goes-its-way", test_no_listings);
   g_test_add_func ("/guard/a-connection-has-few-verifications", test_verifies);
   g_test_add_func ("/guard/a-serial-taken-twice-outwits-nobody", test_same_serial);
   g_test_add_func ("/guard/descriptors-that-nobody-takes-are-closed", test_fds);

@@ -4,7 +4,6 @@
 #include "trim.h"
 
 #include <malloc.h>
-#include <string.h>
 
 static guint trimmed;
 
@@ -17,72 +16,27 @@ malloc_trim (size_t pad)
 }
 
 static void
-call (GDBusConnection *caller,
-      GDBusConnection *service,
-      const char      *method)
+test_once (void)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = g_dbus_connection_call_sync (
-      caller, g_dbus_connection_get_unique_name (service), "/nothing", "org.freedesktop.DBus.ObjectManager", method,
-      NULL, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
-
-  /* There is no such object: the listing is only asked for. */
-  g_assert_null (reply);
-  g_assert_error (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
-}
-
-static void
-test_listing (void)
-{
-  g_autoptr (Fixture) f = fixture_new ();
-  GDBusConnection *service = fixture_connect (f), *caller = fixture_connect (f);
-
-  trimmed = 0;
-  regiond_trim_after_listings (service);
   for (int i = 0; i < 3; i++)
-    call (caller, service, "GetManagedObjects");
+    regiond_trim_later ();
   g_assert_cmpuint (trimmed, ==, 0);
   wait_until (trimmed > 0);
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_assert_cmpuint (trimmed, ==, 1);
-
-  /* And again after the next one. */
-  call (caller, service, "GetManagedObjects");
-  wait_until (trimmed == 2);
-  client_leave (caller);
-  client_leave (service);
-}
-
-static void
-test_others (void)
-{
-  g_autoptr (Fixture) f = fixture_new ();
-  GDBusConnection *service = fixture_connect (f), *caller = fixture_connect (f);
-
-  trimmed = 0;
-  regiond_trim_after_listings (service);
-  call (caller, service, "SomethingElse");
   g_assert_null (g_main_context_find_source_by_user_data (NULL, NULL));
 
-  /* As against the timer of a listing. */
-  call (caller, service, "GetManagedObjects");
-  g_assert_nonnull (g_main_context_find_source_by_user_data (NULL, NULL));
-  wait_until (trimmed == 1);
-  client_leave (caller);
-  client_leave (service);
-}
-
-static void
-add_tests (void)
-{
-  g_test_add_func ("/trim/after-listings-memory-is-given-back-once", test_listing);
-  g_test_add_func ("/trim/other-calls-wake-nobody", test_others);
+  /* And again after the next one. */
+  regiond_trim_later ();
+  wait_until (trimmed == 2);
 }
 
 int
 main (int   argc,
       char *argv[])
 {
-  return fixture_main (argc, argv, add_tests);
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/trim/memory-is-given-back-later-and-once", test_once);
+  return g_test_run ();
 }
