@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -293,6 +295,73 @@ test_crowd (void)
   proxies_finish (&hold, fd);
 }
 
+#define WRITERS 80
+#define WIDTH (1024 * 1024)
+#define COPIED_MOST 64 /* of them, in transfers.c */
+
+static int
+write_much (int fd)
+{
+  g_autofree char *bytes = g_malloc0 (WIDTH);
+
+  return pwrite (fd, bytes, WIDTH, 0) == WIDTH ? 0 : errno;
+}
+
+/* Before Linux 6.2 the kernel hands on one write of a file at a time. */
+static gboolean
+writes_are_parallel (void)
+{
+  struct utsname kernel;
+  guint major, minor;
+
+  uname (&kernel);
+  return sscanf (kernel.release, "%u.%u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 2));
+}
+
+/* Nor does what they want to write fill the memory: there is room for so much,
+ * and afterwards again. */
+static void
+test_bytes (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) hold = NULL;
+  pid_t pids[WRITERS], reader;
+  int fd, status;
+
+  if (!writes_are_parallel ())
+    {
+      g_test_skip ("this kernel lets writes wait");
+      return;
+    }
+
+  proxies_init (&p);
+  hold = proxies_open_part (&p, R | W, 0, WIDTH, &fd);
+  for (guint round = 0; round < 2; round++)
+    {
+      guint refused = 0;
+
+      registers_let (p.registers, FALSE);
+      reader = holder_start (read_once, fd);
+      wait_until (registers_count_begun (p.registers) == registers_count_done (p.registers) + 1);
+      for (guint i = 0; i < WRITERS; i++)
+        pids[i] = holder_start (write_much, fd);
+      wait_until (count_over (pids, WRITERS) >= WRITERS - COPIED_MOST - 1);
+      registers_let (p.registers, TRUE);
+
+      /* This device has no such width. */
+      for (guint i = 0; i < WRITERS; i++)
+        {
+          wait_until (holder_has_ended (pids[i], &status));
+          g_assert_true (WEXITSTATUS (status) == EINVAL || WEXITSTATUS (status) == ENOMEM);
+          refused += WEXITSTATUS (status) == ENOMEM;
+        }
+      wait_until (holder_has_ended (reader, &status));
+      g_assert_cmpuint (refused, >=, WRITERS - COPIED_MOST - 1);
+      g_assert_cmpuint (refused, <=, WRITERS - COPIED_MOST);
+    }
+  proxies_finish (&hold, fd);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -305,6 +374,7 @@ main (int    argc,
   g_test_add_func ("/transfers/one-slow-region-stops-no-other", test_slow);
   g_test_add_func ("/transfers/idle-leases-cost-no-thread", test_idle);
   g_test_add_func ("/transfers/what-waits-at-the-cut-is-not-made", test_waiting);
+  g_test_add_func ("/transfers/writes-that-wait-take-so-much-memory", test_bytes);
   g_test_add_func ("/transfers/a-crowd-does-not-wait-without-end", test_crowd);
   return g_test_run ();
 }
