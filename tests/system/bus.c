@@ -8,10 +8,15 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "peer.h"
 #include "sandbox.h"
 
 #define CONFIG SANDBOX_DIR "/bus.conf"
 #define LOG SANDBOX_DIR "/bus.log"
+
+/* The stock configuration lets nobody be called. */
+#define PEER_POLICY "<policy user='root'><allow own='" PEER_NAME "'/></policy>" \
+                    "<policy context='default'><allow send_destination='" PEER_NAME "'/></policy>"
 
 gboolean
 bus_is_broker (void)
@@ -53,7 +58,7 @@ write_config (const char *services)
   text = replace (text, "<standard_system_servicedirs/>", "");
   text = replace (text, "<include [^>]*>[^<]*</include>", "");
   text = replace (text, "<includedir>system.d</includedir>", includes);
-  text = replace (text, "<includedir>/etc/dbus-1/system.d</includedir>", "");
+  text = replace (text, "<includedir>/etc/dbus-1/system.d</includedir>", PEER_POLICY);
   sandbox_write (CONFIG, text);
 }
 

@@ -5,6 +5,7 @@
 
 #include "bus.h"
 #include "client.h"
+#include "peer.h"
 
 static GDBusConnection *connection;
 /* Every signal that regiond has sent this way: "PATH MEMBER ARGUMENTS". */
@@ -85,9 +86,10 @@ on_reply (GObject *source,
     }
 }
 
-/* call PATH INTERFACE METHOD ARGUMENTS ""|interactive|FD, which goes along */
+/* call PATH INTERFACE METHOD ARGUMENTS ""|interactive|FD, which goes along; the same for call-peer */
 static void
-run_call (Command *command)
+run_call (Command *command,
+          const char *service)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GUnixFDList) fds = NULL;
@@ -103,7 +105,7 @@ run_call (Command *command)
       fds = g_unix_fd_list_new ();
       g_unix_fd_list_append (fds, atoi (manner), NULL);
     }
-  g_dbus_connection_call_with_unix_fd_list (connection, "org.regiond1", command_string (command, 0),
+  g_dbus_connection_call_with_unix_fd_list (connection, service, command_string (command, 0),
                                             command_string (command, 1), command_string (command, 2),
                                             g_variant_ref_sink (arguments), NULL, flags, G_MAXINT, fds, NULL,
                                             on_reply, g_strdup (command->words[0]));
@@ -147,7 +149,9 @@ client_bus_run (Command *command)
   const char *name = command->words[1];
 
   if (g_str_equal (name, "call"))
-    run_call (command);
+    run_call (command, "org.regiond1");
+  else if (g_str_equal (name, "call-peer"))
+    run_call (command, PEER_NAME);
   else if (g_str_equal (name, "call-far"))
     run_call_far (command);
   else if (g_str_equal (name, "signals"))

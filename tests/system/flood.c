@@ -44,6 +44,13 @@ flood_open (Flood *flood,
 }
 
 void
+flood_drop (Flood *flood,
+            guint times)
+{
+  dprintf (flood->control, "drop %u\n", times);
+}
+
+void
 flood_release (Flood *flood,
                const char *path)
 {

@@ -24,6 +24,10 @@ void flood_open (Flood *flood,
                  const char *access,
                  guint times);
 
+/* TIMES calls of the peer's Drop on each connection; does not wait either. */
+void flood_drop (Flood *flood,
+                 guint times);
+
 /* Release of this lease by whichever connection has it. */
 void flood_release (Flood *flood,
                     const char *path);

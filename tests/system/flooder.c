@@ -6,24 +6,28 @@
  *
  *   open DEVICE REGION ACCESS N   N calls of OpenRegion on each connection
  *   release PATH                  Release of a lease, on each connection
+ *   drop N                        N calls of the peer's Drop on each connection
  *
- * After each it says "sent N": how many calls it got rid of in all. That is all
- * of them, or as many as the bus took before it took no more for two seconds.
+ * After each it says "sent N" when the bus has taken them: how many in all. That
+ * is all of them, or as many as it took before it took no more for ten seconds.
  */
 #include <errno.h>
 #include <gio/gio.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "sandbox.h"
 
 #define CONTROL 3
-#define PATIENCE_MS 2000
+#define PATIENCE_MS 10000
 #define SERIAL_OFFSET 8 /* in the header of a message */
 
 typedef struct
@@ -126,6 +130,39 @@ push (Connection *connection,
   return pushed;
 }
 
+static guint64
+count_untaken (Connection *connections,
+               guint n)
+{
+  guint64 untaken = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      int bytes = 0;
+
+      g_assert_cmpint (ioctl (connections[i].fd, SIOCOUTQ, &bytes), ==, 0);
+      untaken += bytes;
+    }
+  return untaken;
+}
+
+/* What has been sent may still lie in the sockets. */
+static void
+wait_taken (Connection *connections,
+            guint n)
+{
+  gint64 last = g_get_monotonic_time ();
+  guint64 before = G_MAXUINT64, untaken;
+
+  while ((untaken = count_untaken (connections, n)) > 0 && g_get_monotonic_time () < last + PATIENCE_MS * 1000)
+    {
+      if (untaken < before)
+        last = g_get_monotonic_time ();
+      before = untaken;
+      g_usleep (1000);
+    }
+}
+
 static void
 send_all (Connection *connections,
           guint n,
@@ -154,6 +191,7 @@ send_all (Connection *connections,
         }
     }
 
+  wait_taken (connections, n);
   for (guint i = 0; i < n; i++)
     unsent += connections[i].left;
   dprintf (CONTROL, "sent %u\n", n * times - unsent);
@@ -167,6 +205,13 @@ obey (Connection *connections,
   g_auto (GStrv) words = g_strsplit (g_strchomp ((char *) line), " ", -1);
   GDBusMessage *call;
 
+  if (g_str_equal (words[0], "drop"))
+    {
+      call = g_dbus_message_new_method_call (PEER_NAME, PEER_PATH, PEER_INTERFACE, "Drop");
+      g_dbus_message_set_body (call, g_variant_new ("(s)", "as long as the words of an OpenRegion are in all"));
+      send_all (connections, n, call, atoi (words[1]));
+      return;
+    }
   if (g_str_equal (words[0], "release"))
     {
       call = g_dbus_message_new_method_call ("org.regiond1", words[1], "org.regiond1.Lease", "Release");
