@@ -226,6 +226,7 @@ test_hang (void)
   fixture_serve (f);
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
   expect_refused (f, "bar2", "rwm", NULL, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "100 ms");
+  fake_polkit_wait_withdrawn (f->polkit, 1);
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_PROMPT);
   expect_refused (f, "bar2", "rwm", "{'interactive': <true>}", G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "200 ms");
   fake_polkit_wait_withdrawn (f->polkit, 2);
