@@ -9,8 +9,9 @@
 #define PATIENCE_US (250 * 1000)
 
 /* After a sign that a reference may have gone, its witness is some 10 to 50 ms
- * late: look again, at growing intervals, for so long. */
-#define LOOK_FOR_US (2 * G_USEC_PER_SEC)
+ * late: look again so often, at growing intervals, for some 2 s. They are
+ * counted: where the whole machine stands still, time proves nothing. */
+#define LOOKS 64
 #define FIRST_LOOK_MS 4
 #define LAST_LOOK_MS 32
 
@@ -35,7 +36,7 @@ struct _RegiondTenancy {
   guint                       interval; /* ms */
   gint64                      cost;   /* of the last look, in µs */
   gint64                      looked; /* when that ended */
-  gint64                      look_until;
+  guint                       looks; /* to come */
   gint64                      unsettled_since; /* without a break; 0: it is settled */
   gboolean                    laden; /* something is held against ended leases */
   guint                       serial;
@@ -445,8 +446,9 @@ on_look (gpointer data)
   regiond_tenancy_look (self);
 
   /* Looking may have set the timer again. */
-  if (self->timer == 0 && !is_empty (self) && g_get_monotonic_time () < self->look_until)
+  if (self->timer == 0 && !is_empty (self) && self->looks > 0)
     {
+      self->looks--;
       self->interval = MIN (self->interval * 2, LAST_LOOK_MS);
       set_timer (self);
     }
@@ -458,7 +460,7 @@ on_look (gpointer data)
 static void
 look_soon (RegiondTenancy *self)
 {
-  self->look_until = g_get_monotonic_time () + LOOK_FOR_US;
+  self->looks = LOOKS;
 
   /* Not put off by one sign after the other. */
   if (self->timer != 0 && self->interval == FIRST_LOOK_MS)

@@ -394,6 +394,24 @@ expect_all_end (RegiondEnd  end,
     }
 }
 
+/* The service, or all of the machine, stands still when it has been told: that
+ * is no time in which the kernel could have given the proof. */
+static void
+test_closed_while_nothing_moved (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) tenant = { NULL };
+  guint looks;
+
+  must_move_in (house, &tenant, ":9.1", 'a');
+  looks = tenant.hold->looks;
+  tenant.hold->func (tenant.hold->data);
+  g_usleep (2200 * 1000);
+  wait_until (tenant.hold->looks > looks);
+  tenant.hold->gone = TRUE;
+  wait_until (regiond_lease_has_ended (tenant.lease));
+}
+
 static void
 test_end_all (void)
 {
@@ -590,6 +608,7 @@ add_tests (void)
   g_test_add_func ("/tenancy/with-nobody-to-spare-nothing-is-waited-for", test_alone);
   g_test_add_func ("/tenancy/tolerated-leaks-leave-the-others-alone", test_tolerate);
   g_test_add_func ("/tenancy/a-sign-is-no-proof", test_closed);
+  g_test_add_func ("/tenancy/what-goes-while-all-stands-still-is-missed-all-the-same", test_closed_while_nothing_moved);
   g_test_add_func ("/tenancy/exclusive-means-alone", test_exclusive);
   g_test_add_func ("/tenancy/nobody-gets-it-alone-beside-others", test_beside);
   g_test_add_func ("/tenancy/without-a-watch-nobody-moves-in", test_no_watch);
