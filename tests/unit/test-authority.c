@@ -128,7 +128,7 @@ test_yes (Fixture *f)
 static void
 test_timeout (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = make_authority (50, 100);
+  g_autoptr (RegiondAuthority) authority = make_authority (500, 1000);
   guint withdrawn = fake_polkit_count_withdrawn (f->polkit);
 
   for (int interactive = 0; interactive < 2; interactive++)
@@ -140,7 +140,7 @@ test_timeout (Fixture *f)
       wait_until (answer.done);
       g_assert_false (answer.allowed);
       assert_error_says (answer.error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED, "AuthorizationTimeout",
-                         interactive ? "100 ms" : "50 ms");
+                         interactive ? "1000 ms" : "500 ms");
 
       /* polkit is told to forget it: a prompt at once, another when it has had its time twice. */
       withdrawn++;
