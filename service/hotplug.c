@@ -33,14 +33,16 @@ regiond_hotplug_free (RegiondHotplug *self)
   g_free (self);
 }
 
-/* Of unbinding and binding in one go both are told, in their order. */
+/* Of unbinding and binding in one go both are told, in their order. What else the
+ * kernel tells is none of ours: VFIO's own nodes may go while an unbinding is under
+ * way, which has taken the driver's link already. */
 static gboolean
 on_events (int          fd,
            GIOCondition condition,
            gpointer     data)
 {
   RegiondHotplug *self = data;
-  gboolean more = TRUE;
+  gboolean more = TRUE, told = FALSE;
 
   while (more)
     {
@@ -49,11 +51,13 @@ on_events (int          fd,
       gboolean lost = g_strcmp0 (action, "unbind") == 0 || g_strcmp0 (action, "remove") == 0;
 
       more = device != NULL;
+      told = told || more || errno != EAGAIN;
       if (lost)
         self->func (udev_device_get_sysname (device), self->data);
     }
 
-  self->func (NULL, self->data);
+  if (told)
+    self->func (NULL, self->data);
   return G_SOURCE_CONTINUE;
 }
 
