@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 
 /* The bus is behind when so much is in the socket, as the kernel counts it: a
- * short message is some 1 KiB. */
+ * short message is some 1 KiB. And regiond is, when so much is on its way to it. */
 #define UNREAD_MOST 4096
 
 /* How much is sent then, and when to look again. */
@@ -94,14 +94,26 @@ regiond_backlog_free (RegiondBacklog *self)
 }
 
 static gboolean
+has_much (RegiondBacklog *self,
+          gulong          request)
+{
+  int bytes = 0;
+
+  return self->fd >= 0 && ioctl (self->fd, request, &bytes) == 0 && bytes > UNREAD_MOST;
+}
+
+static gboolean
+is_bus_behind (RegiondBacklog *self)
+{
+  return g_hash_table_size (self->released) > 0 || has_much (self, SIOCOUTQ);
+}
+
+/* To read is more urgent than to answer those who can wait: somebody's call is
+ * behind what they have sent. */
+static gboolean
 is_behind (RegiondBacklog *self)
 {
-  int unread = 0;
-
-  if (g_hash_table_size (self->released) > 0)
-    return TRUE;
-
-  return self->fd >= 0 && ioctl (self->fd, SIOCOUTQ, &unread) == 0 && unread > UNREAD_MOST;
+  return is_bus_behind (self) || has_much (self, FIONREAD);
 }
 
 gboolean
@@ -184,7 +196,8 @@ on_pause_over (gpointer data)
 {
   RegiondBacklog *self = data;
 
-  if (!is_behind (self))
+  /* However much there is to read: those who wait get something. */
+  if (!is_bus_behind (self))
     release (self);
   if (!g_queue_is_empty (&self->turns))
     return G_SOURCE_CONTINUE;

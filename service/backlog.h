@@ -6,7 +6,8 @@
 /* Answers that are held back while the bus cannot keep up. What has been sent
  * stands in one line, whoever it is for, and a dbus-daemon that is flooded takes
  * some 4 KiB of it in each round of all its connections, of which a round may
- * last a second. So the answers to those who have very many calls unanswered
+ * last a second; and what has come stands in one line for regiond, which reads
+ * the faster the less it sends. So the answers to those who have very many calls unanswered
  * wait here until the bus has taken what went before, and what is sent past
  * them, an answer to somebody else or a question to polkit, waits for none of
  * them. Each name's come in turn. On GDBus's own thread, but for making and
@@ -17,7 +18,8 @@ RegiondBacklog *regiond_backlog_new (GDBusConnection *connection);
 void            regiond_backlog_free (RegiondBacklog *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondBacklog, regiond_backlog_free)
 
-/* Whether something waits here, or the bus has yet to take what was sent. */
+/* Whether something waits here, or the bus has yet to take what was sent, or
+ * regiond to read what has come. */
 gboolean        regiond_backlog_is_needed (RegiondBacklog *self);
 
 /* Takes @answer; it is sent when its turn comes. */

@@ -4,7 +4,7 @@
 #include "guard.h"
 
 #include <errno.h>
-#include <gio/gunixsocketaddress.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +29,7 @@ typedef struct {
   int              bus;
   GByteArray      *taken; /* from it, and not yet a message */
   GQueue           calls; /* GDBusMethodInvocation */
+  int              eager; /* somebody takes whatever comes */
 } Line;
 
 static void
@@ -135,6 +136,14 @@ pop_message (Line *self)
   return message;
 }
 
+static gboolean
+pop_and_free (Line *self)
+{
+  g_autoptr (GDBusMessage) message = pop_message (self);
+
+  return message != NULL;
+}
+
 static GDBusMessage *
 take (Line *self)
 {
@@ -220,6 +229,63 @@ test_refusals (void)
   take_rest (&line, 1, REGIOND_GUARD_MOST_CALLS + 300 - before, 300 - before);
 }
 
+#define FLOODERS 5
+#define FLOOD 1000
+
+static gpointer
+send_flood (gpointer data)
+{
+  for (guint i = 0; i < FLOODERS; i++)
+    {
+      g_autofree char *name = g_strdup_printf (":2.%u", i);
+
+      call (data, name, 1, FLOOD);
+    }
+  call (data, BOB, 1, 1);
+  return NULL;
+}
+
+/* A bus that keeps up. */
+static gpointer
+take_at_once (gpointer data)
+{
+  Line *self = data;
+  struct pollfd polled = { self->bus, POLLIN, 0 };
+
+  while (g_atomic_int_get (&self->eager))
+    {
+      if (poll (&polled, 1, 1) > 0)
+        take_in (self);
+    }
+  return NULL;
+}
+
+/* Bob's call is the last in the line: those before it are read first, and for the
+ * most part refused later, though the bus takes what it gets. */
+static void
+test_reading (void)
+{
+  g_auto (Line) line = { NULL };
+  GThread *flood, *bus;
+  guint before = 0, refused = FLOODERS * (FLOOD - REGIOND_GUARD_MOST_CALLS);
+
+  line_init (&line);
+  line.eager = TRUE;
+  bus = g_thread_new ("bus", take_at_once, &line);
+  flood = g_thread_new ("flood", send_flood, &line);
+  while (line.calls.length < FLOODERS * REGIOND_GUARD_MOST_CALLS + 1)
+    g_main_context_iteration (NULL, TRUE);
+  g_atomic_int_set (&line.eager, FALSE);
+  g_thread_join (bus);
+  g_thread_join (flood);
+  while (pop_and_free (&line))
+    before++;
+  g_test_message ("%u of %u were refused before", before, refused);
+  g_assert_cmpuint (before, <, refused / 4);
+  for (; before < refused; before++)
+    g_object_unref (take (&line));
+}
+
 static void
 test_turns (void)
 {
@@ -259,6 +325,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/backlog/who-calls-once-is-answered-before-who-calls-ninety-times", test_answers);
   g_test_add_func ("/backlog/refusals-wait-for-everybody-else", test_refusals);
+  g_test_add_func ("/backlog/to-read-is-more-urgent-than-to-refuse", test_reading);
   g_test_add_func ("/backlog/those-who-wait-have-their-turns", test_turns);
   g_test_add_func ("/backlog/what-is-never-taken-goes-with-the-connection", test_end);
   return g_test_run ();
