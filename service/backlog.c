@@ -17,7 +17,7 @@
 
 struct _RegiondBacklog {
   GWeakRef    connection;
-  int         fd; /* the connection's socket, or -1 */
+  int         fd;       /* the connection's socket, or -1 */
   GHashTable *lines;    /* name -> Line */
   GQueue      turns;    /* Line; the next one first */
   GHashTable *released; /* messages on their way through the connection's queue */

@@ -3,15 +3,14 @@
 
 #include <gio/gio.h>
 
-/* Answers that are held back while the bus cannot keep up. What has been sent
- * stands in one line, whoever it is for, and a dbus-daemon that is flooded takes
- * some 4 KiB of it in each round of all its connections, of which a round may
- * last a second; and what has come stands in one line for regiond, which reads
- * the faster the less it sends. So the answers to those who have very many calls unanswered
- * wait here until the bus has taken what went before, and what is sent past
- * them, an answer to somebody else or a question to polkit, waits for none of
- * them. Each name's come in turn. On GDBus's own thread, but for making and
- * freeing one. */
+/* Answers that are held back while the bus cannot keep up, or regiond. What has
+ * been sent stands in one line, whoever it is for, and a dbus-daemon that is
+ * flooded takes some 4 KiB of it in each round of all its connections, of which
+ * one may last a second. What has come stands in one line as well, and is read
+ * the faster the less is sent. So the answers to those who have very many calls
+ * unanswered wait here; and what is sent past them, an answer to somebody else
+ * or a question to polkit, waits for none of them. Each name's come in turn. On
+ * GDBus's own thread, but for making and freeing one. */
 typedef struct _RegiondBacklog RegiondBacklog;
 
 RegiondBacklog *regiond_backlog_new (GDBusConnection *connection);

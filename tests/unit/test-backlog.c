@@ -281,7 +281,10 @@ test_reading (void)
   while (pop_and_free (&line))
     before++;
   g_test_message ("%u of %u were refused before", before, refused);
+  /* A sanitizer slows down whoever sends the flood, and then there is not always more to read. */
+#ifndef __SANITIZE_ADDRESS__
   g_assert_cmpuint (before, <, refused / 4);
+#endif
   for (; before < refused; before++)
     g_object_unref (take (&line));
 }
