@@ -192,6 +192,36 @@ make (guint    number,
   return NULL;
 }
 
+/* Under the lock. Another one may have come to its place. */
+static void
+forget (RegiondContainer *self)
+{
+  if (g_hash_table_lookup (containers, GUINT_TO_POINTER (self->number)) == self)
+    g_hash_table_remove (containers, GUINT_TO_POINTER (self->number));
+}
+
+/* Once the last device of a group was taken from vfio-pci by hand, its fd is of no group
+ * for ever, though there may be a new one of that number. */
+static gboolean
+is_of_no_group (RegiondContainer *self)
+{
+  struct vfio_group_status status = { .argsz = sizeof status };
+
+  return ioctl (self->group, VFIO_GROUP_GET_STATUS, &status) < 0 && errno == ENODEV;
+}
+
+static RegiondContainer *
+find (guint number)
+{
+  RegiondContainer *self = g_hash_table_lookup (containers, GUINT_TO_POINTER (number));
+
+  if (self == NULL || !is_of_no_group (self))
+    return self;
+
+  forget (self);
+  return NULL;
+}
+
 RegiondContainer *
 regiond_container_acquire (guint    group,
                            gboolean unsafe_noiommu,
@@ -203,7 +233,7 @@ regiond_container_acquire (guint    group,
   if (containers == NULL)
     containers = g_hash_table_new (NULL, NULL);
 
-  self = g_hash_table_lookup (containers, GUINT_TO_POINTER (group));
+  self = find (group);
   if (self != NULL)
     self->references++;
   else if ((self = make (group, unsafe_noiommu, error)) != NULL)
@@ -229,7 +259,7 @@ regiond_container_unref (RegiondContainer *self)
   if (--self->references > 0)
     return;
 
-  g_hash_table_remove (containers, GUINT_TO_POINTER (self->number));
+  forget (self);
   free_container (self);
 }
 
