@@ -145,6 +145,7 @@ test_taken_by_hand_it_is_switched_off (void)
 {
   g_autoptr (World) world = world_new ("");
   g_autofree char *address = guest_find (GUEST_EDU);
+  g_autofree char *path = device_path (address);
   g_auto (Sleeper) sleeper = { NULL };
   gint64 start;
 
@@ -159,7 +160,16 @@ test_taken_by_hand_it_is_switched_off (void)
   device_wait_gone (world, address);
   sleeper_expect_end (&sleeper);
   wait_until (is_switched_off, address, SOON, "the device to be switched off");
+
+  /* Bound again, its group is another one, of the same number: it is claimed. */
+  guest_bind (address);
+  device_wait (world, address);
+  g_assert_cmpuint (world_get_uint (world, path, DEVICE_INTERFACE, "Lingering"), ==, 1);
+  sleeper_expect_bus_error (&sleeper);
+  world_wait_uint (world, path, DEVICE_INTERFACE, "Lingering", 0, 20000);
+  world_wait_string (world, path, DEVICE_INTERFACE, "State", "parked", 20000);
   guest_give_back (address);
+  device_wait_gone (world, address);
 }
 
 int
