@@ -78,7 +78,10 @@ run_write (Command *command)
   Mapping *mapping = get_mapping (command);
   const char *text = command_string (command, 2);
 
-  memcpy (mapping->at + command_number (command, 1), text, strlen (text));
+  gsize offset = command_number (command, 1);
+
+  /* With its end, since a device's memory is not always empty. */
+  memcpy (mapping->at + offset, text, MIN (strlen (text) + 1, mapping->size - offset));
   client_done (command->words[0]);
 }
 

@@ -222,7 +222,7 @@ test_a_region_that_it_lacks (void)
     }
 }
 
-/* A reset of which the kernel does not come back. */
+/* A reset that does not come back: with the question of how it is to be done. */
 typedef struct
 {
   char *fifo;
@@ -234,7 +234,7 @@ hang_start (Hang *self,
             const char *address)
 {
   self->fifo = g_strdup ("/run/hang");
-  self->file = g_strdup_printf ("/sys/bus/pci/devices/%s/reset", address);
+  self->file = g_strdup_printf ("/sys/bus/pci/devices/%s/reset_method", address);
   g_assert_no_errno (mkfifo (self->fifo, 0600));
   g_assert_no_errno (mount (self->fifo, self->file, NULL, MS_BIND, NULL));
 }
@@ -243,13 +243,13 @@ hang_start (Hang *self,
 static void
 hang_end (Hang *self)
 {
+  const char methods[] = "flr bus\n";
   int fd;
 
   g_assert_no_errno (umount2 (self->file, MNT_DETACH));
-  fd = open (self->fifo, O_RDWR | O_CLOEXEC);
+  fd = open (self->fifo, O_WRONLY | O_CLOEXEC);
   g_assert_cmpint (fd, >=, 0);
-  for (char byte = 0; byte != '1';)
-    g_assert_cmpint (read (fd, &byte, 1), ==, 1);
+  g_assert_cmpint (write (fd, methods, strlen (methods)), ==, strlen (methods));
   close (fd);
   unlink (self->fifo);
   g_free (self->fifo);
