@@ -84,6 +84,24 @@ regiond_question_add (RegiondQuestion *self,
   polkit_details_insert (self->details, key, value);
 }
 
+void
+regiond_question_add_identity (RegiondQuestion       *self,
+                               const RegiondIdentity *identity)
+{
+  g_autofree char *vendor = g_strdup_printf ("0x%04x", identity->vendor);
+  g_autofree char *model = g_strdup_printf ("0x%04x", identity->device);
+  g_autofree char *class = g_strdup_printf ("0x%06x", identity->class);
+  g_autofree char *group = g_strdup_printf ("%d", identity->iommu_group);
+
+  regiond_question_add (self, "address", identity->address);
+  regiond_question_add (self, "vendor", vendor);
+  regiond_question_add (self, "model", model);
+  regiond_question_add (self, "class", class);
+  regiond_question_add (self, "driver", identity->driver);
+  if (identity->iommu_group >= 0)
+    regiond_question_add (self, "iommu_group", group);
+}
+
 static void
 clear (RegiondAuthority *self)
 {

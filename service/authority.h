@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "backends/vfio/identity.h"
+
 #include <gio/gio.h>
 #include <polkit/polkit.h>
 
@@ -22,6 +24,9 @@ void             regiond_question_free (RegiondQuestion *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondQuestion, regiond_question_free)
 
 void             regiond_question_add (RegiondQuestion *self, const char *key, const char *value);
+
+/* What of the vocabulary speaks of a PCI device: address to iommu_group. */
+void             regiond_question_add_identity (RegiondQuestion *self, const RegiondIdentity *identity);
 
 typedef struct _RegiondAuthority RegiondAuthority;
 

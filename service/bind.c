@@ -148,10 +148,6 @@ make_question (Bind    *self,
 {
   const RegiondIdentity *identity = self->identity;
   g_autofree char *all = g_strjoinv (", ", plan);
-  g_autofree char *vendor = g_strdup_printf ("0x%04x", identity->vendor);
-  g_autofree char *model = g_strdup_printf ("0x%04x", identity->device);
-  g_autofree char *class = g_strdup_printf ("0x%06x", identity->class);
-  g_autofree char *group = g_strdup_printf ("%d", identity->iommu_group);
   RegiondQuestion *question;
 
   question = regiond_question_new ("org.regiond1.manage-devices", self->invocation, interactive,
@@ -159,13 +155,7 @@ make_question (Bind    *self,
   regiond_question_add (question, "device", identity->address);
   regiond_question_add (question, "backend", "vfio");
   regiond_question_add (question, "description", identity->description);
-  regiond_question_add (question, "address", identity->address);
-  regiond_question_add (question, "vendor", vendor);
-  regiond_question_add (question, "model", model);
-  regiond_question_add (question, "class", class);
-  regiond_question_add (question, "driver", identity->driver);
-  if (identity->iommu_group >= 0)
-    regiond_question_add (question, "iommu_group", group);
+  regiond_question_add_identity (question, identity);
   return question;
 }
 

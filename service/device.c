@@ -608,24 +608,6 @@ regiond_device_is_stuck (RegiondDevice *self)
   return self->stuck;
 }
 
-static void
-add_identity (RegiondDBusDevice *device,
-              RegiondQuestion   *question)
-{
-  g_autofree char *vendor = g_strdup_printf ("0x%04x", regiond_dbus_device_get_vendor_id (device));
-  g_autofree char *model = g_strdup_printf ("0x%04x", regiond_dbus_device_get_device_id (device));
-  g_autofree char *class = g_strdup_printf ("0x%06x", regiond_dbus_device_get_class (device));
-  g_autofree char *group = g_strdup_printf ("%d", regiond_dbus_device_get_iommu_group (device));
-
-  regiond_question_add (question, "address", regiond_dbus_device_get_address (device));
-  regiond_question_add (question, "vendor", vendor);
-  regiond_question_add (question, "model", model);
-  regiond_question_add (question, "class", class);
-  regiond_question_add (question, "driver", regiond_dbus_device_get_driver (device));
-  if (regiond_dbus_device_get_iommu_group (device) >= 0)
-    regiond_question_add (question, "iommu_group", group);
-}
-
 void
 regiond_device_add_details (RegiondDevice   *self,
                             RegiondQuestion *question)
@@ -636,7 +618,18 @@ regiond_device_add_details (RegiondDevice   *self,
   regiond_question_add (question, "backend", REGIOND_BACKEND_GET_CLASS (self->backend)->name);
   regiond_question_add (question, "description", self->description);
   if (regiond_dbus_device_get_address (device)[0] != '\0')
-    add_identity (device, question);
+    {
+      const RegiondIdentity identity = {
+        .address = (char *) regiond_dbus_device_get_address (device),
+        .vendor = regiond_dbus_device_get_vendor_id (device),
+        .device = regiond_dbus_device_get_device_id (device),
+        .class = regiond_dbus_device_get_class (device),
+        .driver = (char *) regiond_dbus_device_get_driver (device),
+        .iommu_group = regiond_dbus_device_get_iommu_group (device),
+      };
+
+      regiond_question_add_identity (question, &identity);
+    }
 }
 
 void

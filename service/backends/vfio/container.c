@@ -263,12 +263,6 @@ regiond_container_unref (RegiondContainer *self)
   free_container (self);
 }
 
-gboolean
-regiond_container_is_isolating (RegiondContainer *self)
-{
-  return !self->noiommu;
-}
-
 int
 regiond_container_open_device (RegiondContainer *self,
                                const char       *address)

@@ -24,10 +24,6 @@ RegiondContainer *regiond_container_ref (RegiondContainer *self);
 void              regiond_container_unref (RegiondContainer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondContainer, regiond_container_unref)
 
-/* FALSE: there is no IOMMU, and the administrator has said that he does not mind
- * (UnsafeNoIommu=yes). */
-gboolean          regiond_container_is_isolating (RegiondContainer *self);
-
 /* A new VFIO fd of the device at @address ("0000:00:10.0"). -1 with errno:
  * ENODEV when it is no longer of the group, or bound to another driver. */
 int               regiond_container_open_device (RegiondContainer *self, const char *address);
