@@ -29,6 +29,7 @@ ctl_event_free (CtlEvent *event)
   g_free (event->path);
   g_clear_pointer (&event->properties, g_variant_unref);
   g_clear_pointer (&event->invalidated, g_variant_unref);
+  g_clear_pointer (&event->details, g_variant_unref);
   g_free (event);
 }
 
@@ -40,6 +41,15 @@ format_time (const CtlEvent *event,
   g_autoptr (GDateTime) exact = g_date_time_add (seconds, event->time % G_USEC_PER_SEC);
 
   return g_date_time_format (exact, format);
+}
+
+static void
+set_member (JsonObject *object,
+            const char *name,
+            GVariant   *value)
+{
+  if (value != NULL)
+    json_object_set_member (object, name, json_gvariant_serialize (value));
 }
 
 static char *
@@ -55,10 +65,9 @@ format_json (const CtlEvent *event)
   json_object_set_string_member (object, "event", event->what);
   if (event->path != NULL)
     json_object_set_string_member (object, "path", event->path);
-  if (event->properties != NULL)
-    json_object_set_member (object, "properties", json_gvariant_serialize (event->properties));
-  if (event->invalidated != NULL)
-    json_object_set_member (object, "invalidated", json_gvariant_serialize (event->invalidated));
+  set_member (object, "properties", event->properties);
+  set_member (object, "invalidated", event->invalidated);
+  set_member (object, "details", event->details);
 
   json_node_take_object (node, object);
   return json_to_string (node, FALSE);

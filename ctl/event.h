@@ -9,11 +9,12 @@ typedef struct
   gint64 time;           /* microseconds, realtime */
   char *kind;            /* "service", "device", "lease" */
   char *name;            /* an id, or a number */
-  char *what;            /* "running", "started", "stopped", "added", "changed", "removed" */
+  char *what;            /* "running", "started", "stopped", "added", "changed", "removed", "refused", "ended" */
   char *about;           /* more about it for people, or NULL */
   char *path;            /* or NULL */
   GVariant *properties;  /* a{sv}, or NULL */
   GVariant *invalidated; /* as: changed, but not told how; or NULL */
+  GVariant *details;     /* a{sv}: of what was refused, or why it has ended; or NULL */
 } CtlEvent;
 
 CtlEvent *ctl_event_new  (const char *kind,

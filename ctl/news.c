@@ -43,6 +43,14 @@ get_kind (const char *interface)
   return NULL;
 }
 
+static const char *
+get_last_part (const char *name)
+{
+  const char *dot = strrchr (name, '.');
+
+  return dot == NULL ? name : dot + 1;
+}
+
 static char *
 describe (const char *kind,
           GVariant   *properties)
@@ -172,6 +180,58 @@ take_changed (CtlNews    *news,
   return event;
 }
 
+/* The last part of the error's name says it in a word; its message, which may be
+ * long, is for programs. */
+static CtlEvent *
+take_refused (CtlNews  *news,
+              GVariant *parameters)
+{
+  const char *path, *region, *access, *client, *name, *message;
+  guint32 uid, pid, omitted;
+  CtlEvent *event;
+  GVariantDict details;
+
+  g_variant_get (parameters, "(&o&s&s&suu&s&su)", &path, &region, &access, &client, &uid, &pid, &name, &message,
+                 &omitted);
+  g_variant_dict_init (&details, NULL);
+  g_variant_dict_insert (&details, "region", "s", region);
+  g_variant_dict_insert (&details, "access", "s", access);
+  g_variant_dict_insert (&details, "client", "s", client);
+  g_variant_dict_insert (&details, "uid", "u", uid);
+  g_variant_dict_insert (&details, "pid", "u", pid);
+  g_variant_dict_insert (&details, "error", "s", name);
+  g_variant_dict_insert (&details, "message", "s", message);
+  g_variant_dict_insert (&details, "omitted", "u", omitted);
+
+  event = tell (news, path, "device", "refused");
+  event->details = g_variant_ref_sink (g_variant_dict_end (&details));
+  g_free (event->about);
+  event->about = omitted == 0
+                   ? g_strdup_printf ("%s %s, uid %u, pid %u, %s", region, access, uid, pid, get_last_part (name))
+                   : g_strdup_printf ("%s %s, uid %u, pid %u, %s (%u more not told)", region, access, uid, pid,
+                                      get_last_part (name), omitted);
+  return event;
+}
+
+static CtlEvent *
+take_ended (CtlNews  *news,
+            GVariant *parameters)
+{
+  const char *path, *reason;
+  CtlEvent *event;
+  GVariantDict details;
+
+  g_variant_get (parameters, "(&o&s)", &path, &reason);
+  g_variant_dict_init (&details, NULL);
+  g_variant_dict_insert (&details, "reason", "s", reason);
+
+  event = tell (news, path, "lease", "ended");
+  event->details = g_variant_ref_sink (g_variant_dict_end (&details));
+  g_free (event->about);
+  event->about = g_strdup (reason);
+  return event;
+}
+
 CtlEvent *
 ctl_news_take_signal (CtlNews    *news,
                       const char *path,
@@ -187,6 +247,11 @@ ctl_news_take_signal (CtlNews    *news,
   if (g_str_equal (signal, "PropertiesChanged") &&
       g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(sa{sv}as)")))
     return take_changed (news, path, parameters);
+  if (g_str_equal (signal, "OpenRefused") &&
+      g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(osssuussu)")))
+    return take_refused (news, parameters);
+  if (g_str_equal (signal, "LeaseEnded") && g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(os)")))
+    return take_ended (news, parameters);
 
   return NULL;
 }

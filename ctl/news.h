@@ -17,8 +17,9 @@ void ctl_news_learn (CtlNews  *news,
 /* Forgets everything: the service has stopped, and its objects with it. */
 void ctl_news_forget (CtlNews *news);
 
-/* The event for InterfacesAdded, InterfacesRemoved or PropertiesChanged; NULL
- * for any other signal, and for objects that are no device and no lease. */
+/* The event for InterfacesAdded, InterfacesRemoved, PropertiesChanged, OpenRefused
+ * or LeaseEnded; NULL for any other signal, and for objects that are no device and
+ * no lease. */
 CtlEvent *ctl_news_take_signal (CtlNews    *news,
                                 const char *path,
                                 const char *signal,

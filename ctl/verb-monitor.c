@@ -138,6 +138,7 @@ follow (Monitor *monitor,
   g_unix_signal_add (SIGINT, on_stop, monitor);
   g_unix_signal_add (SIGTERM, on_stop, monitor);
   g_unix_signal_add (SIGHUP, on_stop, monitor);
+  print (ctl_event_new ("service", CTL_BUS_NAME, "running"));
 
   g_main_loop_run (monitor->loop);
   g_bus_unwatch_name (watch);
@@ -158,6 +159,7 @@ begin (Monitor *monitor,
 
   subscribe (monitor, "org.freedesktop.DBus.ObjectManager", NULL);
   subscribe (monitor, "org.freedesktop.DBus.Properties", "PropertiesChanged");
+  subscribe (monitor, CTL_MANAGER_INTERFACE, NULL);
   reply = ctl_bus_list (monitor->bus, error);
   if (reply == NULL)
     return FALSE;
@@ -165,7 +167,6 @@ begin (Monitor *monitor,
   managed = g_variant_get_child_value (reply, 0);
   ctl_news_learn (monitor->news, managed);
   monitor->present = TRUE;
-  print (ctl_event_new ("service", CTL_BUS_NAME, "running"));
   return TRUE;
 }
 

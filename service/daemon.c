@@ -144,6 +144,7 @@ regiond_daemon_new (GDBusConnection *connection,
   self->budget = regiond_budget_new (settings->max_memory);
   self->ledger = make_ledger (settings);
   self->authority = make_authority (settings);
+  self->refusals = regiond_refusals_new (connection);
   self->clients = regiond_clients_new (connection, on_vanished);
   self->objects = g_dbus_object_manager_server_new (REGIOND_PATH);
   self->server = make_server ();
@@ -194,6 +195,7 @@ regiond_daemon_free (RegiondDaemon *self)
   regiond_groups_free (self->groups);
   regiond_clients_free (self->clients);
   regiond_authority_free (self->authority);
+  regiond_refusals_free (self->refusals);
   regiond_server_stop (self->server);
   regiond_server_unref (self->server);
   g_clear_pointer (&self->watch, regiond_watch_unref);

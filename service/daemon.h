@@ -8,6 +8,7 @@
 #include "groups.h"
 #include "ledger.h"
 #include "mechanisms/server.h"
+#include "refusals.h"
 #include "settings.h"
 #include "terms.h"
 #include "watch.h"
@@ -31,6 +32,7 @@ typedef struct {
   RegiondClients           *clients;
   RegiondBudget            *budget;
   RegiondLedger            *ledger;
+  RegiondRefusals          *refusals;
   RegiondWatch             *watch;
   RegiondServer            *server; /* of proxied files */
   GDBusInterfaceSkeleton   *manager;

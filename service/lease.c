@@ -10,6 +10,7 @@
 #include "text.h"
 
 #define LEASE_INTERFACE "org.regiond1.Lease"
+#define MANAGER_INTERFACE "org.regiond1.Manager"
 #define REASON_MOST 256
 
 struct _RegiondLease {
@@ -225,6 +226,15 @@ tell_owner (RegiondLease *self,
                                  parameters, NULL);
 }
 
+/* To everybody, as it is seen by everybody that the lease goes. */
+static void
+tell_all (RegiondLease *self,
+          const char   *reason)
+{
+  g_dbus_connection_emit_signal (regiond_device_get_daemon (self->device)->connection, NULL, REGIOND_PATH,
+                                 MANAGER_INTERFACE, "LeaseEnded", g_variant_new ("(os)", self->path, reason), NULL);
+}
+
 /* @client: whose doing it is. */
 static void
 log_event (RegiondLease  *self,
@@ -267,6 +277,7 @@ regiond_lease_end (RegiondLease *self,
 
   if (!regiond_client_is_gone (self->client))
     tell_owner (self, "Ended", g_variant_new ("(s)", reason));
+  tell_all (self, reason);
   if (end == REGIOND_END_REVOKED && self->revoke_reason != NULL)
     {
       g_autofree char *full = g_strdup_printf ("%s: %s", reason, self->revoke_reason);

@@ -214,6 +214,21 @@ log_event (Opening    *self,
   regiond_log (&record);
 }
 
+static void
+tell_refusal (Opening      *self,
+              const GError *error)
+{
+  const RegiondRefusedCall call = {
+    .device = regiond_device_get_path (self->device),
+    .region = self->window.region->name,
+    .access = regiond_access_to_string (self->window.access),
+    .client = self->client,
+    .error = error,
+  };
+
+  regiond_refusals_tell (regiond_device_get_daemon (self->device)->refusals, &call);
+}
+
 /* Takes @error. */
 static void
 answer_error (Opening *self,
@@ -225,6 +240,7 @@ answer_error (Opening *self,
       error = g_error_new (REGIOND_ERROR, REGIOND_ERROR_GONE, "The caller has left the bus");
     }
   log_event (self, "refusal", NULL, error->message);
+  tell_refusal (self, error);
   regiond_error_return (self->invocation, error);
 }
 

@@ -78,6 +78,35 @@ test_invalidated (void)
                                                                          "invalidated")), ==, 1);
 }
 
+#define REFUSED(omitted) \
+  "(objectpath '/org/regiond1/devices/shm0', 'bar2', 'rwm', ':1.9', uint32 1000, uint32 42, " \
+  " 'org.regiond1.Error.Busy', 'somebody has it', uint32 " omitted ")"
+
+static void
+test_refused (void)
+{
+  g_autoptr (CtlNews) news = ctl_news_new ();
+  g_autoptr (CtlEvent) one = take (news, "/org/regiond1", "OpenRefused", REFUSED ("0"));
+  g_autoptr (CtlEvent) flood = take (news, "/org/regiond1", "OpenRefused", REFUSED ("990"));
+  g_autofree char *json = ctl_event_format (one, TRUE);
+
+  assert_text (one, "device shm0 refused: bar2 rwm, uid 1000, pid 42, Busy");
+  assert_text (flood, "device shm0 refused: bar2 rwm, uid 1000, pid 42, Busy (990 more not told)");
+  g_assert_nonnull (strstr (json, "\"details\":{"));
+  g_assert_nonnull (strstr (json, "\"message\":\"somebody has it\""));
+}
+
+static void
+test_ended (void)
+{
+  g_autoptr (CtlNews) news = ctl_news_new ();
+  g_autoptr (CtlEvent) added = take (news, "/org/regiond1", "InterfacesAdded", ADDED);
+  g_autoptr (CtlEvent) ended = take (news, "/org/regiond1", "LeaseEnded", "(objectpath '" LEASE "', 'withdrawn')");
+
+  assert_text (ended, "lease 17 ended: withdrawn");
+  g_assert_cmpstr (added->path, ==, ended->path);
+}
+
 static void
 test_others (void)
 {
@@ -104,6 +133,8 @@ main (int    argc,
   g_test_add_func ("/news/life-of-a-lease", test_life_of_a_lease);
   g_test_add_func ("/news/lines-are-short", test_lines_are_short);
   g_test_add_func ("/news/invalidated-is-for-programs", test_invalidated);
+  g_test_add_func ("/news/refused", test_refused);
+  g_test_add_func ("/news/ended", test_ended);
   g_test_add_func ("/news/other-signals", test_others);
   g_test_add_func ("/news/service", test_service);
   return g_test_run ();

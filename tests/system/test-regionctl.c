@@ -541,78 +541,6 @@ test_completion (void)
   assert_completes ("regionctl remove --f", "--force\n");
 }
 
-/* Reads on until a line has the words. */
-static void
-wait_for_line (Tool *tool,
-               const char *words)
-{
-  char *line;
-
-  for (;;)
-    {
-      line = tool_read_line (tool);
-      if (!line)
-        g_error ("monitor has ended before \"%s\"", words);
-      g_assert_cmpuint (strlen (line), <=, 80);
-      if (strstr (line, words))
-        break;
-      g_free (line);
-    }
-  g_free (line);
-}
-
-static void
-test_monitor (void)
-{
-  g_autoptr (World) world = allow_all ();
-  g_autoptr (Tool) monitor = tool_start ("monitor", NULL);
-  g_autoptr (Result) add = NULL;
-  g_autoptr (Result) read = NULL;
-  g_autoptr (Result) result = NULL;
-
-  wait_for_line (monitor, "service org.regiond1 running");
-  process_signal (world->regiond, SIGTERM);
-  process_wait (world->regiond);
-  process_free (world->regiond);
-  wait_for_line (monitor, "service org.regiond1 stopped");
-  world->regiond = service_start (world->root);
-  wait_for_line (monitor, "service org.regiond1 started");
-
-  add = tool_run (NULL, "add", "ring", "data=4K", NULL);
-  result_assert (add, 0);
-  wait_for_line (monitor, "device ring added");
-  read = tool_run (NULL, "read", "ring", "data", "0", "1", NULL);
-  result_assert (read, 0);
-  wait_for_line (monitor, "added: ring data r, uid 2001");
-  wait_for_line (monitor, "removed: ring data r, uid 2001");
-
-  tool_signal (monitor, SIGTERM);
-  result = tool_finish (monitor);
-  result_assert (result, 0);
-}
-
-static void
-test_monitor_json (void)
-{
-  g_autoptr (World) world = allow_all ();
-  g_autoptr (Tool) monitor = tool_start ("monitor", "--json", NULL);
-  g_autofree char *first = tool_read_line (monitor);
-  g_autoptr (Result) read = tool_run (NULL, "read", "shm0", "bar2", "0", "1", NULL);
-  gboolean removed = FALSE;
-
-  result_assert (read, 0);
-  assert_has (first, "running");
-  while (!removed)
-    {
-      g_autofree char *line = tool_read_line (monitor);
-      g_autoptr (JsonNode) node = json_from_string (line, NULL);
-      JsonObject *event = json_node_get_object (node);
-
-      removed = g_str_equal (json_object_get_string_member (event, "kind"), "lease") &&
-                g_str_equal (json_object_get_string_member (event, "event"), "removed");
-    }
-}
-
 int
 main (int argc,
       char **argv)
@@ -638,7 +566,5 @@ main (int argc,
   g_test_add_func ("/regionctl/json", test_json);
   g_test_add_func ("/regionctl/widths", test_widths);
   g_test_add_func ("/regionctl/completion", test_completion);
-  g_test_add_func ("/regionctl/monitor", test_monitor);
-  g_test_add_func ("/regionctl/monitor/json", test_monitor_json);
   return g_test_run ();
 }

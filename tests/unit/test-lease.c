@@ -99,11 +99,12 @@ test_unicast (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
   GDBusConnection *owner = fixture_connect (f), *other = fixture_connect (f);
-  g_autoptr (Ear) owners = ear_new (owner, "Lease"), others = ear_new (other, "Lease"), devices = NULL;
+  g_autoptr (Ear) owners = ear_new (owner, "Lease"), others = ear_new (other, "Lease");
+  g_autoptr (Ear) devices = ear_new (other, "Device"), managers = ear_new (other, "Manager");
+  g_autofree char *told = NULL;
   g_autofree char *lease = NULL;
   int fd;
 
-  devices = ear_new (other, "Device");
   lease = client_must_open (owner, SHM0, "bar2", "rwm", NULL, &fd);
   must_revoke (f->person, lease, "{'grace': <uint32 50>}");
   wait_until (ear_heard (owners, "RevokeRequested('needed elsewhere', 50)"));
@@ -111,16 +112,19 @@ test_unicast (void)
   g_assert_cmpuint (owners->heard->len, ==, 2);
 
   /* What the bus sent to the other one before this answer has arrived. */
+  told = g_strdup_printf ("LeaseEnded('%s', 'revoked')", lease);
   g_clear_pointer (&lease, g_free);
   lease = client_get_string (other, SHM0, "Device", "State");
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_assert_cmpuint (others->heard->len, ==, 0);
   g_assert_cmpuint (devices->heard->len, ==, 0);
+  g_assert_true (ear_heard (managers, told));
   close (fd);
   g_clear_pointer (&owners, ear_free);
   g_clear_pointer (&others, ear_free);
   g_clear_pointer (&devices, ear_free);
+  g_clear_pointer (&managers, ear_free);
   client_leave (owner);
   client_leave (other);
 }

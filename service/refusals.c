@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "refusals.h"
+
+#include "daemon.h"
+
+struct _RegiondRefusals {
+  GDBusConnection *connection;
+  GHashTable      *tallies; /* uid -> Tally */
+};
+
+/* What a user was refused in the second that began with the first of it. */
+typedef struct {
+  gint64 since;
+  guint  told;
+  guint  omitted;
+} Tally;
+
+RegiondRefusals *
+regiond_refusals_new (GDBusConnection *connection)
+{
+  RegiondRefusals *self = g_new (RegiondRefusals, 1);
+
+  self->connection = g_object_ref (connection);
+  self->tallies = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  return self;
+}
+
+void
+regiond_refusals_free (RegiondRefusals *self)
+{
+  g_hash_table_unref (self->tallies);
+  g_object_unref (self->connection);
+  g_free (self);
+}
+
+/* Nothing is owed to him: the next one begins anew anyway. */
+static gboolean
+is_settled (gpointer uid,
+            gpointer tally,
+            gpointer now)
+{
+  return ((Tally *) tally)->omitted == 0 && ((Tally *) tally)->since + G_USEC_PER_SEC <= *(gint64 *) now;
+}
+
+static Tally *
+find_tally (RegiondRefusals *self,
+            guint32          uid,
+            gint64           now)
+{
+  Tally *tally = g_hash_table_lookup (self->tallies, GUINT_TO_POINTER (uid));
+
+  if (tally != NULL)
+    return tally;
+
+  g_hash_table_foreach_remove (self->tallies, is_settled, &now);
+  tally = g_new0 (Tally, 1);
+  tally->since = now;
+  g_hash_table_insert (self->tallies, GUINT_TO_POINTER (uid), tally);
+  return tally;
+}
+
+gboolean
+regiond_refusals_count (RegiondRefusals *self,
+                        guint32          uid,
+                        gint64           now,
+                        guint           *omitted)
+{
+  Tally *tally = find_tally (self, uid, now);
+
+  if (tally->since + G_USEC_PER_SEC <= now)
+    {
+      tally->since = now;
+      tally->told = 0;
+    }
+  if (tally->told == REGIOND_REFUSALS_MOST)
+    {
+      tally->omitted++;
+      return FALSE;
+    }
+
+  tally->told++;
+  *omitted = tally->omitted;
+  tally->omitted = 0;
+  return TRUE;
+}
+
+void
+regiond_refusals_tell (RegiondRefusals          *self,
+                       const RegiondRefusedCall *call)
+{
+  guint32 uid = regiond_client_get_uid (call->client);
+  g_autofree char *name = NULL;
+  guint omitted;
+
+  if (!regiond_client_is_known (call->client) || regiond_client_is_gone (call->client) ||
+      !regiond_refusals_count (self, uid, g_get_monotonic_time (), &omitted))
+    return;
+
+  name = g_dbus_error_encode_gerror (call->error);
+  g_dbus_connection_emit_signal (self->connection, NULL, REGIOND_PATH, "org.regiond1.Manager", "OpenRefused",
+                                 g_variant_new ("(osssuussu)", call->device, call->region, call->access,
+                                                regiond_client_get_name (call->client), uid,
+                                                regiond_client_get_pid (call->client), name, call->error->message,
+                                                omitted),
+                                 NULL);
+}
