@@ -4,6 +4,7 @@
 #include "error.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -76,20 +77,20 @@ arm (RegiondHandle *self,
      GError       **error)
 {
   struct vfio_irq_info irq = { .argsz = sizeof irq, .index = VFIO_PCI_REQ_IRQ_INDEX };
-  struct {
-    struct vfio_irq_set set;
-    gint32              fd;
-  } order = {
-    { .argsz = sizeof order, .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-      .index = VFIO_PCI_REQ_IRQ_INDEX, .count = 1 },
-  };
+  gsize size = sizeof (struct vfio_irq_set) + sizeof (gint32);
+  g_autofree struct vfio_irq_set *order = g_malloc0 (size);
 
   if (self->info.num_irqs <= VFIO_PCI_REQ_IRQ_INDEX || ioctl (self->fd, VFIO_DEVICE_GET_IRQ_INFO, &irq) < 0 ||
       irq.count < 1)
     return TRUE;
 
-  self->request = order.fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (self->request >= 0 && ioctl (self->fd, VFIO_DEVICE_SET_IRQS, &order) == 0)
+  self->request = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  order->argsz = size;
+  order->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+  order->index = VFIO_PCI_REQ_IRQ_INDEX;
+  order->count = 1;
+  memcpy (order->data, &self->request, sizeof (gint32));
+  if (self->request >= 0 && ioctl (self->fd, VFIO_DEVICE_SET_IRQS, order) == 0)
     return TRUE;
 
   regiond_error_set_errno (error, errno, "Cannot have it told when the kernel wants the device back");
