@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "authority.h"
 
+#include "alarm.h"
 #include "counts.h"
 #include "error.h"
 #include "queue.h"
@@ -17,6 +18,10 @@
 #define PROMPTS_EACH 16
 #define PROMPTS_RESERVE 32
 
+/* After so many calls in a row one question about a lease is asked: who has calls
+ * without end must not keep what he has for as long. */
+#define CALLS_IN_A_ROW 8
+
 /* So many times the patience with a question polkitd may take to answer it. */
 #define LOST_FACTOR 2
 
@@ -26,10 +31,13 @@ struct _RegiondAuthority {
   RegiondPatience  patience;
   RegiondQueue    *checks;      /* GTask */
   RegiondQueue    *prompts;     /* GTask */
+  RegiondQueue    *reviews;     /* GTask */
+  guint            row;         /* of calls asked while a review waited */
+  guint            epoch;
+  RegiondAuthorityFunc listener;
+  gpointer         listener_data;
   RegiondCounts   *connections; /* bus name -> how many are under way */
-  GSequence       *deadlines;   /* GTask, the next one first: a source each would cost everybody's calls time */
-  guint            alarm;       /* rings at the next one, or before */
-  gint64           alarm_at;
+  RegiondAlarm    *alarm;       /* at their deadlines; GTask */
   GQueue           departed; /* GTask, whose callers have left */
   guint            farewell; /* the idle that sees to them */
 };
@@ -43,74 +51,24 @@ typedef struct {
   GCancellable     *gone;      /* the caller's, or NULL */
   gulong            connected; /* to it */
   gboolean          counted;   /* as one of its connection's */
+  gboolean          opinion;   /* the result is an answer, not whether it is let in */
   gboolean          settled;   /* answered */
   gint64            since;
-  gint64            deadline;
-  GSequenceIter    *iter; /* among the deadlines, or NULL */
+  GSequenceIter    *deadline; /* on the alarm, or NULL */
   gboolean          timed_out;
 } Check;
-
-RegiondQuestion *
-regiond_question_new (const char            *action,
-                      GDBusMethodInvocation *invocation,
-                      gboolean               interactive,
-                      char                  *purpose)
-{
-  RegiondQuestion *self = g_new0 (RegiondQuestion, 1);
-  GDBusMessageFlags flags = g_dbus_message_get_flags (g_dbus_method_invocation_get_message (invocation));
-
-  self->action = action;
-  self->subject = g_strdup (g_dbus_method_invocation_get_sender (invocation));
-  self->purpose = purpose;
-  self->details = polkit_details_new ();
-  self->interactive = interactive || (flags & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION);
-  return self;
-}
-
-void
-regiond_question_free (RegiondQuestion *self)
-{
-  g_free (self->subject);
-  g_free (self->purpose);
-  g_object_unref (self->details);
-  g_free (self);
-}
-
-void
-regiond_question_add (RegiondQuestion *self,
-                      const char      *key,
-                      const char      *value)
-{
-  polkit_details_insert (self->details, key, value);
-}
-
-void
-regiond_question_add_identity (RegiondQuestion       *self,
-                               const RegiondIdentity *identity)
-{
-  g_autofree char *vendor = g_strdup_printf ("0x%04x", identity->vendor);
-  g_autofree char *model = g_strdup_printf ("0x%04x", identity->device);
-  g_autofree char *class = g_strdup_printf ("0x%06x", identity->class);
-  g_autofree char *group = g_strdup_printf ("%d", identity->iommu_group);
-
-  regiond_question_add (self, "address", identity->address);
-  regiond_question_add (self, "vendor", vendor);
-  regiond_question_add (self, "model", model);
-  regiond_question_add (self, "class", class);
-  regiond_question_add (self, "driver", identity->driver);
-  if (identity->iommu_group >= 0)
-    regiond_question_add (self, "iommu_group", group);
-}
 
 static void
 clear (RegiondAuthority *self)
 {
+  if (self->polkit != NULL)
+    g_signal_handlers_disconnect_by_data (self->polkit, self);
   g_clear_object (&self->polkit);
   regiond_queue_free (self->checks);
   regiond_queue_free (self->prompts);
+  regiond_queue_free (self->reviews);
   g_hash_table_unref (self->connections);
-  g_clear_handle_id (&self->alarm, g_source_remove);
-  g_sequence_free (self->deadlines);
+  regiond_alarm_free (self->alarm);
 }
 
 static void
@@ -123,10 +81,10 @@ static void
 check_free (Check *self)
 {
   g_assert (self->settled);
-  g_clear_pointer (&self->iter, g_sequence_remove);
+  g_clear_pointer (&self->deadline, regiond_alarm_clear);
   g_clear_object (&self->stop);
   g_clear_object (&self->gone);
-  regiond_question_free (self->question);
+  regiond_question_unref (self->question);
   release (self->authority);
   g_free (self);
 }
@@ -205,39 +163,35 @@ refuse_failed (GTask  *task,
     }
 }
 
-/* A remembered authorization (*_keep) was given for some other question:
- * polkit keeps it by process and action, without the details (facts). */
 static void
 judge (GTask                     *task,
        PolkitAuthorizationResult *result)
 {
   Check *check = g_task_get_task_data (task);
-  const char *action = check->question->action;
+  RegiondAnswer answer = regiond_answer_read (result);
 
-  if (polkit_authorization_result_get_is_authorized (result))
-    {
-      if (polkit_authorization_result_get_temporary_authorization_id (result) == NULL)
-        {
-          settle (check);
-          g_task_return_boolean (task, TRUE);
-        }
-      else
-        refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
-                "polkit remembers an authorization for the action %s that may have been given for another device; "
-                "such (…_keep) is not accepted, take it out of the policy", action);
-    }
-  else if (!polkit_authorization_result_get_is_challenge (result))
-    refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
-            "polkit refuses the action %s; an administrator can allow it with a rule in /etc/polkit-1/rules.d", action);
-  else if (check->question->interactive)
-    refuse (task, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
-            "polkit wants authentication for the action %s, and it was dismissed, failed, or no agent is there to ask",
-            action);
+  settle (check);
+  check->question->prompted = answer == REGIOND_ANSWER_YES && check->queue == check->authority->prompts;
+  if (answer == REGIOND_ANSWER_YES)
+    g_task_return_boolean (task, TRUE);
   else
-    refuse (task, REGIOND_ERROR, REGIOND_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-            "polkit refuses the action %s without authentication, and the call does not permit a prompt; "
-            "permit it (gdbus call --interactive, or the option 'interactive'), or add a rule in /etc/polkit-1/rules.d",
-            action);
+    g_task_return_error (task, regiond_answer_make_error (answer, check->question));
+}
+
+/* polkit's own error is its answer: it has no such action. */
+static void
+give_opinion (GTask                     *task,
+              PolkitAuthorizationResult *result,
+              GError                    *error)
+{
+  if (result == NULL && error->domain != POLKIT_ERROR)
+    {
+      refuse_failed (task, error);
+      return;
+    }
+
+  settle (g_task_get_task_data (task));
+  g_task_return_int (task, result != NULL ? regiond_answer_read (result) : REGIOND_ANSWER_NO);
 }
 
 static void serve (RegiondAuthority *self);
@@ -269,6 +223,8 @@ on_checked (GObject      *source,
   regiond_queue_done (check->queue, check->question->uid);
   if (check->settled)
     g_debug ("polkit has answered about %s, who has left", check->question->subject);
+  else if (check->opinion)
+    give_opinion (task, answer, error);
   else if (answer == NULL)
     refuse_failed (task, error);
   else if (polkit_authorization_result_get_is_challenge (answer) && check->question->interactive &&
@@ -287,10 +243,16 @@ ask (GTask                        *task,
 {
   Check *check = g_task_get_task_data (task);
   RegiondQuestion *question = check->question;
-  g_autoptr (PolkitSubject) subject = polkit_system_bus_name_new (question->subject);
+  g_autoptr (PolkitSubject) about = regiond_question_get_about (question);
 
+  question->epoch = check->authority->epoch;
   check->stop = g_cancellable_new ();
-  polkit_authority_check_authorization (check->authority->polkit, subject, question->action, question->details, flags,
+  if (check->queue == check->authority->reviews)
+    {
+      check->since = g_get_monotonic_time ();
+      set_deadline (task, check->authority->patience.timeout);
+    }
+  polkit_authority_check_authorization (check->authority->polkit, about, question->action, question->details, flags,
                                         check->stop, on_checked, task);
 }
 
@@ -309,6 +271,41 @@ refuse_waiting (RegiondQueue *queue,
 }
 
 static void
+announce (RegiondAuthority *self,
+          gboolean          restarted)
+{
+  self->epoch++;
+  if (self->listener != NULL)
+    self->listener (self->listener_data, restarted);
+}
+
+static void
+on_policy_changed (PolkitAuthority  *polkit,
+                   RegiondAuthority *self)
+{
+  announce (self, FALSE);
+}
+
+/* It does not announce what it has read anew. */
+static void
+on_owner_changed (PolkitAuthority  *polkit,
+                  GParamSpec       *spec,
+                  RegiondAuthority *self)
+{
+  g_autofree char *owner = polkit_authority_get_owner (polkit);
+
+  if (owner != NULL)
+    announce (self, TRUE);
+}
+
+static void
+listen_to_polkit (RegiondAuthority *self)
+{
+  g_signal_connect (self->polkit, "changed", G_CALLBACK (on_policy_changed), self);
+  g_signal_connect (self->polkit, "notify::owner", G_CALLBACK (on_owner_changed), self);
+}
+
+static void
 on_authority (GObject      *source,
               GAsyncResult *result,
               gpointer      data)
@@ -319,9 +316,15 @@ on_authority (GObject      *source,
   self->getting = FALSE;
   self->polkit = polkit_authority_get_finish (result, &error);
   if (self->polkit != NULL)
-    serve (self);
+    {
+      listen_to_polkit (self);
+      serve (self);
+    }
   else
-    refuse_waiting (self->checks, error);
+    {
+      refuse_waiting (self->checks, error);
+      refuse_waiting (self->reviews, error);
+    }
   release (self);
 }
 
@@ -348,6 +351,38 @@ may_follow (RegiondAuthority *self)
          regiond_counts_get (self->connections, ((Check *) g_task_get_task_data (next))->question->subject) == 1;
 }
 
+/* Two at once keep polkitd going without a pause, as above. */
+static gboolean
+is_time_to_review (RegiondAuthority *self)
+{
+  if (regiond_queue_peek (self->reviews) == NULL)
+    return FALSE;
+
+  return self->row >= CALLS_IN_A_ROW ||
+         (regiond_queue_peek (self->checks) == NULL &&
+          regiond_queue_count_served (self->checks) + regiond_queue_count_served (self->reviews) < PLACES);
+}
+
+static GTask *
+pop_call (RegiondAuthority *self)
+{
+  GTask *task = may_follow (self) ? regiond_queue_serve (self->checks) : NULL;
+
+  if (task != NULL && regiond_queue_peek (self->reviews) != NULL)
+    self->row++;
+  return task;
+}
+
+static GTask *
+pop_review (RegiondAuthority *self)
+{
+  GTask *task = is_time_to_review (self) ? regiond_queue_serve (self->reviews) : NULL;
+
+  if (task != NULL)
+    self->row = 0;
+  return task;
+}
+
 static void
 serve (RegiondAuthority *self)
 {
@@ -359,7 +394,7 @@ serve (RegiondAuthority *self)
       return;
     }
 
-  while (may_follow (self) && (task = regiond_queue_serve (self->checks)) != NULL)
+  while ((task = pop_review (self)) != NULL || (task = pop_call (self)) != NULL)
     ask (task, POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE);
   while ((task = regiond_queue_serve (self->prompts)) != NULL)
     ask (task, POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION);
@@ -380,11 +415,13 @@ withdraw (GTask *task)
  * place, or a polkitd that is slow would get slower with every call that it
  * comes too late for. One that is never answered at all is given up at last. */
 static void
-expire (GTask *task)
+expire (gpointer data)
 {
+  g_autoptr (GTask) task = g_object_ref (data);
   Check *check = g_task_get_task_data (task);
   gboolean first = !check->timed_out;
 
+  check->deadline = NULL;
   check->timed_out = TRUE;
   if (check->stop == NULL)
     {
@@ -402,59 +439,6 @@ expire (GTask *task)
     }
 }
 
-static gboolean on_alarm (gpointer data);
-
-/* It may ring too early, when who it was set for has been answered. */
-static void
-set_alarm (RegiondAuthority *self)
-{
-  GSequenceIter *first = g_sequence_get_begin_iter (self->deadlines);
-  gint64 deadline;
-
-  if (g_sequence_iter_is_end (first))
-    return;
-
-  deadline = ((Check *) g_task_get_task_data (g_sequence_get (first)))->deadline;
-  if (self->alarm != 0 && self->alarm_at <= deadline)
-    return;
-
-  g_clear_handle_id (&self->alarm, g_source_remove);
-  self->alarm_at = deadline;
-  self->alarm = g_timeout_add (MAX (0, deadline - g_get_monotonic_time () + 999) / 1000, on_alarm, self);
-}
-
-static gboolean
-on_alarm (gpointer data)
-{
-  RegiondAuthority *self = g_rc_box_acquire (data); /* an answer may be the end of it */
-  GSequenceIter *first;
-
-  self->alarm = 0;
-  while (!g_sequence_iter_is_end (first = g_sequence_get_begin_iter (self->deadlines)))
-    {
-      g_autoptr (GTask) task = g_object_ref (g_sequence_get (first));
-      Check *check = g_task_get_task_data (task);
-
-      if (check->deadline > g_get_monotonic_time ())
-        break;
-      g_clear_pointer (&check->iter, g_sequence_remove);
-      expire (task);
-    }
-  set_alarm (self);
-  release (self);
-  return G_SOURCE_REMOVE;
-}
-
-static int
-compare_deadlines (gconstpointer one,
-                   gconstpointer other,
-                   gpointer      data)
-{
-  const Check *left = g_task_get_task_data ((GTask *) one), *right = g_task_get_task_data ((GTask *) other);
-
-  return left->deadline < right->deadline ? -1 : left->deadline > right->deadline;
-}
-
 /* From when it came in. */
 static void
 set_deadline (GTask *task,
@@ -462,10 +446,8 @@ set_deadline (GTask *task,
 {
   Check *check = g_task_get_task_data (task);
 
-  g_clear_pointer (&check->iter, g_sequence_remove);
-  check->deadline = check->since + timeout * G_GINT64_CONSTANT (1000);
-  check->iter = g_sequence_insert_sorted (check->authority->deadlines, task, compare_deadlines, NULL);
-  set_alarm (check->authority);
+  g_clear_pointer (&check->deadline, regiond_alarm_clear);
+  check->deadline = regiond_alarm_set (check->authority->alarm, check->since + timeout * G_GINT64_CONSTANT (1000), task);
 }
 
 /* A prompt is taken off the person's screen. Any other question keeps its place
@@ -527,8 +509,10 @@ regiond_authority_new (const RegiondPatience *patience)
   self->patience = *patience;
   self->checks = regiond_queue_new (PLACES, PLACES, 0);
   self->prompts = regiond_queue_new (PROMPTS, PROMPTS_EACH, PROMPTS_RESERVE);
+  self->reviews = regiond_queue_new (PLACES, PLACES, 0);
+  self->epoch = 1;
   self->connections = regiond_counts_new ();
-  self->deadlines = g_sequence_new (NULL);
+  self->alarm = regiond_alarm_new (expire);
   g_queue_init (&self->departed);
   get_polkit (self);
   return self;
@@ -541,6 +525,7 @@ regiond_authority_free (RegiondAuthority *self)
 
   refuse_waiting (self->checks, error);
   refuse_waiting (self->prompts, error);
+  refuse_waiting (self->reviews, error);
   release (self);
 }
 
@@ -566,21 +551,48 @@ has_room (RegiondAuthority *self,
   return FALSE;
 }
 
-void
-regiond_authority_check (RegiondAuthority   *self,
-                         RegiondQuestion    *question,
-                         GCancellable       *cancellable,
-                         GAsyncReadyCallback callback,
-                         gpointer            data)
+static GTask *
+check_new (RegiondAuthority   *self,
+           RegiondQuestion    *question,
+           RegiondQueue       *queue,
+           GAsyncReadyCallback callback,
+           gpointer            data)
 {
-  g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, data);
+  GTask *task = g_task_new (NULL, NULL, callback, data);
   Check *check = g_new0 (Check, 1);
 
   check->authority = g_rc_box_acquire (self);
   check->question = question;
-  check->queue = self->checks;
+  check->queue = queue;
   check->since = g_get_monotonic_time ();
   g_task_set_task_data (task, check, (GDestroyNotify) check_free);
+  return task;
+}
+
+/* Takes its place in the queue. */
+static void
+enqueue (GTask        *task,
+         GCancellable *cancellable)
+{
+  Check *check = g_task_get_task_data (task);
+  RegiondAuthority *self = check->authority;
+
+  if (cancellable != NULL)
+    {
+      check->gone = g_object_ref (cancellable);
+      check->connected = g_cancellable_connect (cancellable, G_CALLBACK (on_gone), task, NULL);
+    }
+  regiond_queue_push (check->queue, check->question->uid, g_object_ref (task));
+  serve (self);
+}
+
+static void
+start (GTask        *task,
+       GCancellable *cancellable)
+{
+  Check *check = g_task_get_task_data (task);
+  RegiondAuthority *self = check->authority;
+
   if (g_cancellable_is_cancelled (cancellable))
     {
       refuse_departed (task);
@@ -590,15 +602,21 @@ regiond_authority_check (RegiondAuthority   *self,
     return;
 
   check->counted = TRUE;
-  regiond_counts_change (self->connections, question->subject, 1);
-  if (cancellable != NULL)
-    {
-      check->gone = g_object_ref (cancellable);
-      check->connected = g_cancellable_connect (cancellable, G_CALLBACK (on_gone), task, NULL);
-    }
+  regiond_counts_change (self->connections, check->question->subject, 1);
   set_deadline (task, self->patience.timeout);
-  regiond_queue_push (self->checks, question->uid, g_object_ref (task));
-  serve (self);
+  enqueue (task, cancellable);
+}
+
+void
+regiond_authority_check (RegiondAuthority   *self,
+                         RegiondQuestion    *question,
+                         GCancellable       *cancellable,
+                         GAsyncReadyCallback callback,
+                         gpointer            data)
+{
+  g_autoptr (GTask) task = check_new (self, question, self->checks, callback, data);
+
+  start (task, cancellable);
 }
 
 gboolean
@@ -607,4 +625,57 @@ regiond_authority_check_finish (RegiondAuthority *self,
                                 GError          **error)
 {
   return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+regiond_authority_foretell (RegiondAuthority   *self,
+                            RegiondQuestion    *question,
+                            GCancellable       *cancellable,
+                            GAsyncReadyCallback callback,
+                            gpointer            data)
+{
+  g_autoptr (GTask) task = check_new (self, question, self->checks, callback, data);
+
+  ((Check *) g_task_get_task_data (task))->opinion = TRUE;
+  start (task, cancellable);
+}
+
+void
+regiond_authority_review (RegiondAuthority   *self,
+                          RegiondQuestion    *question,
+                          GCancellable       *cancellable,
+                          GAsyncReadyCallback callback,
+                          gpointer            data)
+{
+  g_autoptr (GTask) task = check_new (self, question, self->reviews, callback, data);
+
+  ((Check *) g_task_get_task_data (task))->opinion = TRUE;
+  enqueue (task, cancellable);
+}
+
+gboolean
+regiond_authority_answer_finish (RegiondAuthority *self,
+                                 GAsyncResult     *result,
+                                 RegiondAnswer    *answer,
+                                 GError          **error)
+{
+  gssize value = g_task_propagate_int (G_TASK (result), error);
+
+  *answer = value >= 0 ? value : REGIOND_ANSWER_NO;
+  return value >= 0;
+}
+
+guint
+regiond_authority_get_epoch (RegiondAuthority *self)
+{
+  return self->epoch;
+}
+
+void
+regiond_authority_listen (RegiondAuthority    *self,
+                          RegiondAuthorityFunc func,
+                          gpointer             data)
+{
+  self->listener = func;
+  self->listener_data = data;
 }

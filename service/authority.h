@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "backends/vfio/identity.h"
-
-#include <gio/gio.h>
-#include <polkit/polkit.h>
-
-/* One question to polkit: may the bus name do this? */
-typedef struct {
-  const char    *action;      /* "org.regiond1.read-region" … */
-  char          *subject;     /* a unique bus name */
-  guint32        uid;         /* its user */
-  char          *purpose;     /* for error messages: "open region bar2 (rwm) of device shm0" */
-  PolkitDetails *details;     /* docs/polkit.md is the vocabulary */
-  gboolean       interactive; /* a person may be asked */
-} RegiondQuestion;
-
-/* A question about what @invocation asks for. @interactive: its option; the
- * message's own flag counts as well. @purpose is taken. */
-RegiondQuestion *regiond_question_new (const char *action, GDBusMethodInvocation *invocation, gboolean interactive,
-                                       char *purpose);
-void             regiond_question_free (RegiondQuestion *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondQuestion, regiond_question_free)
-
-void             regiond_question_add (RegiondQuestion *self, const char *key, const char *value);
-
-/* What of the vocabulary speaks of a PCI device: address to iommu_group. */
-void             regiond_question_add_identity (RegiondQuestion *self, const RegiondIdentity *identity);
+#include "answer.h"
 
 typedef struct _RegiondAuthority RegiondAuthority;
 
@@ -43,6 +18,16 @@ RegiondAuthority *regiond_authority_new (const RegiondPatience *patience);
 void              regiond_authority_free (RegiondAuthority *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondAuthority, regiond_authority_free)
 
+/* Which policy is in force: another number after every sign that it may be another. */
+guint             regiond_authority_get_epoch (RegiondAuthority *self);
+
+/* Told of such signs on the main thread: polkit announces a change, without
+ * saying what has changed; @restarted: polkitd is there again. */
+typedef void (*RegiondAuthorityFunc) (gpointer data, gboolean restarted);
+
+/* One listener; NULL: none. */
+void              regiond_authority_listen (RegiondAuthority *self, RegiondAuthorityFunc func, gpointer data);
+
 /* Asks, and takes @question. TRUE only for a plain yes. Everything else is an
  * error: AccessDenied (no; polkitd gone, hung or failing; an unknown action; a
  * remembered authorization, see docs/polkit.md), InteractiveAuthorizationRequired,
@@ -55,3 +40,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondAuthority, regiond_authority_free)
 void              regiond_authority_check (RegiondAuthority *self, RegiondQuestion *question,
                                            GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 gboolean          regiond_authority_check_finish (RegiondAuthority *self, GAsyncResult *result, GError **error);
+
+/* What would be answered where nobody may be prompted (an action that polkit does
+ * not know: no); takes @question. It waits and is counted like a call's. */
+void              regiond_authority_foretell (RegiondAuthority *self, RegiondQuestion *question,
+                                              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+
+/* The same about a lease that is out, and not counted: such questions are asked
+ * when no call waits, or after every eighth call, so that who has many calls cannot
+ * put them off for ever. They are fair between users as well, and wait without a
+ * limit until polkitd is asked. */
+void              regiond_authority_review (RegiondAuthority *self, RegiondQuestion *question,
+                                            GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+
+/* Of both. FALSE when there is no answer: the other errors of a check. */
+gboolean          regiond_authority_answer_finish (RegiondAuthority *self, GAsyncResult *result, RegiondAnswer *answer,
+                                                   GError **error);

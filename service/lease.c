@@ -21,6 +21,7 @@ struct _RegiondLease {
   RegiondHold             *hold;
   RegiondRegion           *region; /* the device's */
   gboolean                 exclusive;
+  GPtrArray               *questions;
   gboolean                 ended;
   gboolean                 leaked;
   gint64                   patience;
@@ -45,6 +46,7 @@ regiond_lease_finalize (GObject *object)
   g_clear_object (&self->hold);
   g_clear_object (&self->device);
   g_clear_pointer (&self->client, regiond_client_unref);
+  g_ptr_array_unref (self->questions);
   g_free (self->path);
   g_free (self->revoke_reason);
 
@@ -75,6 +77,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   self->hold = g_object_ref (terms->hold);
   self->region = terms->window.region;
   self->exclusive = terms->exclusive;
+  self->questions = terms->questions != NULL ? g_ptr_array_ref (terms->questions) : g_ptr_array_new ();
 
   regiond_dbus_lease_set_device (lease, regiond_device_get_path (terms->device));
   regiond_dbus_lease_set_region (lease, terms->window.region->name);
@@ -146,6 +149,12 @@ gboolean
 regiond_lease_is_exclusive (RegiondLease *self)
 {
   return self->exclusive;
+}
+
+GPtrArray *
+regiond_lease_get_questions (RegiondLease *self)
+{
+  return self->questions;
 }
 
 gboolean

@@ -24,6 +24,7 @@ typedef struct {
   const char       *label;
   RegiondClient    *client;
   RegiondHold      *hold;
+  GPtrArray        *questions; /* RegiondQuestion: what polkit has said yes to; NULL: it was not asked */
 } RegiondLeaseTerms;
 
 /* Not yet on the bus. @number is the last element of its path. */
@@ -39,6 +40,9 @@ RegiondClient  *regiond_lease_get_client (RegiondLease *self);
 RegiondHold    *regiond_lease_get_hold (RegiondLease *self);
 RegiondRegion  *regiond_lease_get_region (RegiondLease *self);
 gboolean        regiond_lease_is_exclusive (RegiondLease *self);
+
+/* What polkit has said yes to (RegiondQuestion). */
+GPtrArray      *regiond_lease_get_questions (RegiondLease *self);
 
 /* Whether it has ended, and if so whether its leak has superseded others. */
 gboolean        regiond_lease_has_ended (RegiondLease *self);

@@ -3,15 +3,12 @@
 
 #include "error.h"
 #include "log.h"
-#include "options.h"
 #include "parking.h"
 #include "permit.h"
-#include "text.h"
+#include "request.h"
 
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
-
-#define LABEL_MOST 64
 
 /* Memory of a process that has just died comes back within so long (design
  * rule 3). Waiting for it holds up nobody else. */
@@ -19,14 +16,11 @@
 #define LOOK_MS 10
 
 typedef struct {
-  RegiondDevice         *device;
+  RegiondDevice         *device; /* the request's */
+  RegiondRequest        *request;
   GDBusMethodInvocation *invocation;
   RegiondClient         *client;
-  RegiondWindow          window; /* its region is the device's */
-  RegiondMechanism       mechanism;
-  RegiondRevocation      revocation;
-  gboolean               interactive;
-  char                  *label;
+  GPtrArray             *questions; /* RegiondQuestion: what polkit is asked */
   GError                *error; /* the first thing in the way */
   gboolean               answered; /* the work has not come back in time */
   RegiondCharge         *charge; /* before there is a hold to keep it */
@@ -44,156 +38,12 @@ opening_free (Opening *self)
   g_clear_pointer (&self->charge, regiond_charge_free);
   g_clear_error (&self->error);
   g_clear_pointer (&self->client, regiond_client_unref);
-  g_free (self->label);
-  g_object_unref (self->device);
+  g_ptr_array_unref (self->questions);
+  regiond_request_free (self->request);
   g_free (self);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Opening, opening_free)
-
-static gboolean
-read_revocation (Opening    *self,
-                 const char *least,
-                 GError    **error)
-{
-  RegiondRevocation demanded = REGIOND_REVOCATION_ON_CLOSE;
-
-  if (least != NULL && !regiond_revocation_parse (least, &demanded))
-    {
-      g_autofree char *quoted = regiond_text_quote (least);
-
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "%s is no revocation; there are 'immediate', 'detached' and 'on-close'", quoted);
-      return FALSE;
-    }
-  if (demanded > self->revocation)
-    {
-      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
-                   "Revocation '%s' is demanded, and region %s of device %s with access %s has '%s'; ask for less", least,
-                   self->window.region->name, regiond_device_get_id (self->device), regiond_access_to_string (self->window.access),
-                   regiond_revocation_to_string (self->revocation));
-      return FALSE;
-    }
-  return TRUE;
-}
-
-/* NONE with the reason. */
-static RegiondMechanism
-find_mechanism (Opening *self,
-                GError **error)
-{
-  RegiondRegion *region = self->window.region;
-  RegiondMechanism mechanism;
-
-  mechanism = regiond_backend_find_mechanism (regiond_device_get_backend (self->device), region, self->window.access, error);
-  if (mechanism == REGIOND_MECHANISM_NONE)
-    g_prefix_error (error, "Region %s of device %s cannot be had with access '%s': ", region->name,
-                    regiond_device_get_id (self->device), regiond_access_to_string (self->window.access));
-  return mechanism;
-}
-
-static gboolean
-read_region (Opening    *self,
-             const char *region,
-             const char *access,
-             GError    **error)
-{
-  if ((self->window.region = regiond_device_find_region (self->device, region, error)) == NULL)
-    return FALSE;
-  if (!regiond_access_parse (access, &self->window.access))
-    {
-      g_autofree char *quoted = regiond_text_quote (access);
-
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "%s is no access; there are 'r', 'w', 'rw', 'rm' and 'rwm'", quoted);
-      return FALSE;
-    }
-
-  if ((self->mechanism = find_mechanism (self, error)) == REGIOND_MECHANISM_NONE)
-    return FALSE;
-
-  self->revocation = regiond_backend_get_revocation (regiond_device_get_backend (self->device), self->mechanism);
-  return TRUE;
-}
-
-static gboolean
-read_part (Opening *self,
-           guint64  offset,
-           guint64  length,
-           GError **error)
-{
-  RegiondRegion *region = self->window.region;
-
-  if (offset >= region->size || length == 0 || (length != G_MAXUINT64 && length > region->size - offset))
-    {
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "The options 'offset' and 'length' name no part of region %s of device %s: it has %" G_GUINT64_FORMAT
-                   " bytes", region->name, regiond_device_get_id (self->device), region->size);
-      return FALSE;
-    }
-
-  self->window.offset = offset;
-  self->window.length = length != G_MAXUINT64 ? length : region->size - offset;
-  if (self->window.access & REGIOND_ACCESS_MAP && self->window.length != region->size)
-    {
-      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
-                   "A part of region %s of device %s ('offset', 'length') cannot be had with 'm': a mapping is of the "
-                   "whole region; ask for 'r', 'w' or 'rw'", region->name, regiond_device_get_id (self->device));
-      return FALSE;
-    }
-  return TRUE;
-}
-
-/* Writes are combined on their way through a mapping, and only where the device
- * says that it stands that. */
-static gboolean
-check_combining (Opening *self,
-                 GError **error)
-{
-  RegiondRegion *region = self->window.region;
-
-  if (!self->window.write_combining || (self->window.access & REGIOND_ACCESS_MAP && region->prefetchable))
-    return TRUE;
-
-  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
-               "Region %s of device %s cannot be had with 'write-combining' and access '%s': %s", region->name,
-               regiond_device_get_id (self->device), regiond_access_to_string (self->window.access),
-               region->prefetchable ? "that is for mappings; ask for 'rm' or 'rwm'"
-                                    : "it is not prefetchable; ask without 'write-combining'");
-  return FALSE;
-}
-
-static gboolean
-read_options (Opening  *self,
-              GVariant *options,
-              GError  **error)
-{
-  const char *label = "", *revocation = NULL;
-  guint64 offset = 0, length = G_MAXUINT64;
-  const RegiondOption known[] = {
-    { "exclusive", "b", &self->window.exclusive },
-    { "interactive", "b", &self->interactive },
-    { "label", "s", &label },
-    { "length", "t", &length },
-    { "offset", "t", &offset },
-    { "revocation", "s", &revocation },
-    { "write-combining", "b", &self->window.write_combining },
-  };
-
-  if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error))
-    return FALSE;
-  if (!read_part (self, offset, length, error) || !check_combining (self, error))
-    return FALSE;
-  if (!regiond_text_is_printable (label, LABEL_MOST))
-    {
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "The option 'label' has at most %d characters, all printable", LABEL_MOST);
-      return FALSE;
-    }
-
-  self->label = g_strdup (label);
-  return read_revocation (self, revocation, error);
-}
 
 static void
 log_event (Opening    *self,
@@ -204,8 +54,8 @@ log_event (Opening    *self,
   RegiondRecord record = {
     .event = event,
     .device = regiond_device_get_id (self->device),
-    .region = self->window.region->name,
-    .access = regiond_access_to_string (self->window.access),
+    .region = self->request->window.region->name,
+    .access = regiond_access_to_string (self->request->window.access),
     .lease = lease,
     .reason = reason,
   };
@@ -220,8 +70,8 @@ tell_refusal (Opening      *self,
 {
   const RegiondRefusedCall call = {
     .device = regiond_device_get_path (self->device),
-    .region = self->window.region->name,
-    .access = regiond_access_to_string (self->window.access),
+    .region = self->request->window.region->name,
+    .access = regiond_access_to_string (self->request->window.access),
     .client = self->client,
     .error = error,
   };
@@ -254,23 +104,11 @@ refuse (Opening *opening,
   answer_error (self, error);
 }
 
-/* What polkit was asked about has to be what will be had. */
 static gboolean
-check_mechanism (Opening *self,
-                 GError **error)
+check_client (Opening *self,
+              GError **error)
 {
-  RegiondMechanism mechanism = find_mechanism (self, error);
-
-  if (mechanism == REGIOND_MECHANISM_NONE)
-    return FALSE;
-  if (mechanism == self->mechanism &&
-      regiond_backend_get_revocation (regiond_device_get_backend (self->device), mechanism) >= self->revocation)
-    return TRUE;
-
-  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
-               "How region %s of device %s can be had has changed while it was being opened; call again",
-               self->window.region->name, regiond_device_get_id (self->device));
-  return FALSE;
+  return !g_cancellable_set_error_if_cancelled (regiond_client_get_gone (self->client), error);
 }
 
 /* What has to be true after every wait. */
@@ -278,23 +116,7 @@ static gboolean
 check_again (Opening *self,
              GError **error)
 {
-  if (g_cancellable_set_error_if_cancelled (regiond_client_get_gone (self->client), error))
-    return FALSE;
-
-  return regiond_device_admits (self->device, self->client, self->window.exclusive, error) &&
-         check_mechanism (self, error);
-}
-
-static RegiondPurchase
-make_purchase (Opening *self)
-{
-  return (RegiondPurchase){
-    .uid = regiond_client_get_uid (self->client),
-    .connection = regiond_client_get_name (self->client),
-    .device = self->device,
-    .memory = regiond_device_get_size (self->device),
-    .proxied = self->mechanism == REGIOND_MECHANISM_PROXY,
-  };
+  return check_client (self, error) && regiond_request_check (self->request, self->client, error);
 }
 
 static void await_turn (Opening *self);
@@ -312,7 +134,7 @@ static gboolean
 pay (Opening *self,
      GError **error)
 {
-  RegiondPurchase purchase = make_purchase (self);
+  RegiondPurchase purchase = regiond_request_make_purchase (self->request, self->client);
   RegiondLedger *ledger = regiond_device_get_daemon (self->device)->ledger;
   g_autoptr (GError) unpaid = NULL;
   gboolean patience;
@@ -349,7 +171,7 @@ begin (gpointer data)
   Opening *self = data;
   GError *error = NULL;
 
-  self->window.uid = regiond_client_get_uid (self->client);
+  self->request->window.uid = regiond_client_get_uid (self->client);
 
   if (!check_again (self, &error) || !is_group_settled (self) || !pay (self, &error))
     {
@@ -358,7 +180,7 @@ begin (gpointer data)
       return REGIOND_TURN_OVER;
     }
 
-  if (regiond_backend_is_quick (regiond_device_get_backend (self->device), &self->window))
+  if (regiond_backend_is_quick (regiond_device_get_backend (self->device), &self->request->window))
     return REGIOND_TURN_SHORT;
   if (regiond_tenancy_count_active (regiond_device_get_tenancy (self->device)) == 0)
     regiond_device_set_resetting (self->device, TRUE);
@@ -372,7 +194,7 @@ work (gpointer data)
   RegiondBackend *backend = regiond_device_get_backend (self->device);
 
   if (regiond_backend_attach (backend, regiond_client_get_gone (self->client), &self->error))
-    self->hold = regiond_backend_open_region (backend, &self->window, &self->fd, &self->error);
+    self->hold = regiond_backend_open_region (backend, &self->request->window, &self->fd, &self->error);
 }
 
 static RegiondLease *
@@ -381,13 +203,14 @@ make_lease (Opening *self,
 {
   RegiondLeaseTerms terms = {
     .device = self->device,
-    .window = self->window,
-    .mechanism = self->mechanism,
-    .revocation = self->revocation,
-    .exclusive = self->window.exclusive,
-    .label = self->label,
+    .window = self->request->window,
+    .mechanism = self->request->mechanism,
+    .revocation = self->request->revocation,
+    .exclusive = self->request->window.exclusive,
+    .label = self->request->label,
     .client = self->client,
     .hold = self->hold,
+    .questions = self->questions,
   };
   RegiondDaemon *daemon = regiond_device_get_daemon (self->device);
   g_autoptr (RegiondLease) lease = regiond_lease_new (&terms, daemon->next_lease++);
@@ -537,37 +360,8 @@ is_worthwhile (gpointer data,
                GError **error)
 {
   Opening *self = data;
-  RegiondPurchase purchase = make_purchase (self);
 
-  return check_again (self, error) &&
-         regiond_ledger_admits (regiond_device_get_daemon (self->device)->ledger, &purchase, error);
-}
-
-static RegiondQuestion *
-make_question (Opening *self)
-{
-  const char *access = regiond_access_to_string (self->window.access);
-  g_autofree char *offset = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.offset);
-  g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.length);
-  RegiondQuestion *question;
-
-  question = regiond_question_new (
-      self->window.access & REGIOND_ACCESS_WRITE ? "org.regiond1.write-region" : "org.regiond1.read-region", self->invocation,
-      self->interactive,
-      g_strdup_printf ("open region %s of device %s with access '%s'", self->window.region->name,
-                       regiond_device_get_id (self->device), access));
-  regiond_device_add_details (self->device, question);
-  regiond_question_add (question, "region", self->window.region->name);
-  regiond_question_add (question, "region_kind", self->window.region->kind);
-  regiond_question_add (question, "access", access);
-  regiond_question_add (question, "offset", offset);
-  regiond_question_add (question, "length", length);
-  regiond_question_add (question, "exclusive", self->window.exclusive ? "true" : "false");
-  regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));
-  regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
-  regiond_question_add (question, "label", self->label);
-  regiond_question_add (question, "proof", "");
-  return question;
+  return check_client (self, error) && regiond_request_is_worthwhile (self->request, self->client, error);
 }
 
 void
@@ -577,20 +371,26 @@ regiond_opening_start (RegiondDevice         *device,
                        const char            *access,
                        GVariant              *options)
 {
-  Opening *self = g_new0 (Opening, 1);
   RegiondDaemon *daemon = regiond_device_get_daemon (device);
   GError *error = NULL;
+  g_autoptr (RegiondRequest) request = regiond_request_new (device, region, access, options, &error);
+  RegiondQuestion *question;
+  Opening *self;
 
-  self->device = g_object_ref (device);
-  self->invocation = invocation;
-  self->fd = -1;
-  self->client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
-
-  if (!read_region (self, region, access, &error) || !read_options (self, options, &error))
+  if (request == NULL || !regiond_request_settle (request, &error))
     {
-      opening_free (self);
       regiond_error_return (invocation, error);
       return;
     }
-  regiond_permit_ask (daemon->authority, self->client, make_question (self), is_worthwhile, on_permitted, self);
+
+  self = g_new0 (Opening, 1);
+  self->device = device;
+  self->invocation = invocation;
+  self->fd = -1;
+  self->client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
+  self->request = g_steal_pointer (&request);
+  question = regiond_request_make_question (self->request, invocation);
+  self->questions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_question_unref);
+  g_ptr_array_add (self->questions, regiond_question_ref (question));
+  regiond_permit_ask (daemon->authority, self->client, question, is_worthwhile, on_permitted, self);
 }

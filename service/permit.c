@@ -12,7 +12,7 @@ typedef struct {
 static void
 permit_free (Permit *self)
 {
-  g_clear_pointer (&self->question, regiond_question_free);
+  g_clear_pointer (&self->question, regiond_question_unref);
   regiond_client_unref (self->client);
   g_free (self);
 }

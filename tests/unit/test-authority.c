@@ -45,7 +45,7 @@ make_authority (guint timeout,
 static RegiondQuestion *
 make_question (gboolean interactive)
 {
-  RegiondQuestion *question = g_new0 (RegiondQuestion, 1);
+  RegiondQuestion *question = g_rc_box_new0 (RegiondQuestion);
 
   question->action = "org.regiond1.read-region";
   question->subject = g_strdup (":1.77");

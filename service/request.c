@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "request.h"
+
+#include "error.h"
+#include "options.h"
+#include "text.h"
+
+#define LABEL_MOST 64
+
+void
+regiond_request_free (RegiondRequest *self)
+{
+  g_object_unref (self->device);
+  g_free (self->least);
+  g_free (self->label);
+  g_free (self);
+}
+
+static const char *
+get_access (RegiondRequest *self)
+{
+  return regiond_access_to_string (self->window.access);
+}
+
+static gboolean
+read_region (RegiondRequest *self,
+             const char     *region,
+             const char     *access,
+             GError        **error)
+{
+  if ((self->window.region = regiond_device_find_region (self->device, region, error)) == NULL)
+    return FALSE;
+  if (!regiond_access_parse (access, &self->window.access))
+    {
+      g_autofree char *quoted = regiond_text_quote (access);
+
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "%s is no access; there are 'r', 'w', 'rw', 'rm' and 'rwm'", quoted);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+read_part (RegiondRequest *self,
+           guint64         offset,
+           guint64         length,
+           GError        **error)
+{
+  RegiondRegion *region = self->window.region;
+
+  if (offset >= region->size || length == 0 || (length != G_MAXUINT64 && length > region->size - offset))
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "The options 'offset' and 'length' name no part of region %s of device %s: it has %" G_GUINT64_FORMAT
+                   " bytes", region->name, regiond_device_get_id (self->device), region->size);
+      return FALSE;
+    }
+
+  self->window.offset = offset;
+  self->window.length = length != G_MAXUINT64 ? length : region->size - offset;
+  return TRUE;
+}
+
+static gboolean
+read_revocation (RegiondRequest *self,
+                 const char     *least,
+                 GError        **error)
+{
+  RegiondRevocation demanded;
+
+  self->least = g_strdup (least);
+  if (least != NULL && !regiond_revocation_parse (least, &demanded))
+    {
+      g_autofree char *quoted = regiond_text_quote (least);
+
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "%s is no revocation; there are 'immediate', 'detached' and 'on-close'", quoted);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+read_options (RegiondRequest *self,
+              GVariant       *options,
+              GError        **error)
+{
+  const char *label = "", *least = NULL;
+  guint64 offset = 0, length = G_MAXUINT64;
+  const RegiondOption known[] = {
+    { "exclusive", "b", &self->window.exclusive },
+    { "interactive", "b", &self->interactive },
+    { "label", "s", &label },
+    { "length", "t", &length },
+    { "offset", "t", &offset },
+    { "revocation", "s", &least },
+    { "write-combining", "b", &self->window.write_combining },
+  };
+
+  if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error) || !read_part (self, offset, length, error) ||
+      !read_revocation (self, least, error))
+    return FALSE;
+  if (!regiond_text_is_printable (label, LABEL_MOST))
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "The option 'label' has at most %d characters, all printable", LABEL_MOST);
+      return FALSE;
+    }
+
+  self->label = g_strdup (label);
+  return TRUE;
+}
+
+RegiondRequest *
+regiond_request_new (RegiondDevice *device,
+                     const char    *region,
+                     const char    *access,
+                     GVariant      *options,
+                     GError       **error)
+{
+  g_autoptr (RegiondRequest) self = g_new0 (RegiondRequest, 1);
+
+  self->device = g_object_ref (device);
+  if (!read_region (self, region, access, error) || !read_options (self, options, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+/* NONE with the reason. */
+static RegiondMechanism
+find_mechanism (RegiondRequest *self,
+                GError        **error)
+{
+  RegiondRegion *region = self->window.region;
+  RegiondMechanism mechanism;
+
+  mechanism = regiond_backend_find_mechanism (regiond_device_get_backend (self->device), region, self->window.access, error);
+  if (mechanism == REGIOND_MECHANISM_NONE)
+    g_prefix_error (error, "Region %s of device %s cannot be had with access '%s': ", region->name,
+                    regiond_device_get_id (self->device), get_access (self));
+  return mechanism;
+}
+
+static gboolean
+check_part (RegiondRequest *self,
+            GError        **error)
+{
+  if (!(self->window.access & REGIOND_ACCESS_MAP) || self->window.length == self->window.region->size)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+               "A part of region %s of device %s ('offset', 'length') cannot be had with 'm': a mapping is of the "
+               "whole region; ask for 'r', 'w' or 'rw'", self->window.region->name, regiond_device_get_id (self->device));
+  return FALSE;
+}
+
+/* Writes are combined on their way through a mapping, and only where the device
+ * says that it stands that. */
+static gboolean
+check_combining (RegiondRequest *self,
+                 GError        **error)
+{
+  RegiondRegion *region = self->window.region;
+
+  if (!self->window.write_combining || (self->window.access & REGIOND_ACCESS_MAP && region->prefetchable))
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+               "Region %s of device %s cannot be had with 'write-combining' and access '%s': %s", region->name,
+               regiond_device_get_id (self->device), get_access (self),
+               region->prefetchable ? "that is for mappings; ask for 'rm' or 'rwm'"
+                                    : "it is not prefetchable; ask without 'write-combining'");
+  return FALSE;
+}
+
+static gboolean
+check_revocation (RegiondRequest *self,
+                  GError        **error)
+{
+  RegiondRevocation demanded = REGIOND_REVOCATION_ON_CLOSE;
+
+  if (self->least == NULL || !regiond_revocation_parse (self->least, &demanded) || demanded <= self->revocation)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+               "Revocation '%s' is demanded, and region %s of device %s with access %s has '%s'; ask for less", self->least,
+               self->window.region->name, regiond_device_get_id (self->device), get_access (self),
+               regiond_revocation_to_string (self->revocation));
+  return FALSE;
+}
+
+gboolean
+regiond_request_settle (RegiondRequest *self,
+                        GError        **error)
+{
+  if ((self->mechanism = find_mechanism (self, error)) == REGIOND_MECHANISM_NONE)
+    return FALSE;
+
+  self->revocation = regiond_backend_get_revocation (regiond_device_get_backend (self->device), self->mechanism);
+  return check_part (self, error) && check_combining (self, error) && check_revocation (self, error);
+}
+
+/* What polkit was asked about has to be what will be had. */
+static gboolean
+check_mechanism (RegiondRequest *self,
+                 GError        **error)
+{
+  RegiondMechanism mechanism = find_mechanism (self, error);
+
+  if (mechanism == REGIOND_MECHANISM_NONE)
+    return FALSE;
+  if (mechanism == self->mechanism &&
+      regiond_backend_get_revocation (regiond_device_get_backend (self->device), mechanism) >= self->revocation)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+               "How region %s of device %s can be had has changed while it was being opened; call again",
+               self->window.region->name, regiond_device_get_id (self->device));
+  return FALSE;
+}
+
+gboolean
+regiond_request_check (RegiondRequest *self,
+                       RegiondClient  *client,
+                       GError        **error)
+{
+  return regiond_device_admits (self->device, client, self->window.exclusive, error) && check_mechanism (self, error);
+}
+
+RegiondPurchase
+regiond_request_make_purchase (RegiondRequest *self,
+                               RegiondClient  *client)
+{
+  return (RegiondPurchase){
+    .uid = regiond_client_get_uid (client),
+    .connection = regiond_client_get_name (client),
+    .device = self->device,
+    .memory = regiond_device_get_size (self->device),
+    .proxied = self->mechanism == REGIOND_MECHANISM_PROXY,
+  };
+}
+
+gboolean
+regiond_request_is_worthwhile (RegiondRequest *self,
+                               RegiondClient  *client,
+                               GError        **error)
+{
+  RegiondPurchase purchase = regiond_request_make_purchase (self, client);
+
+  return regiond_request_check (self, client, error) &&
+         regiond_ledger_admits (regiond_device_get_daemon (self->device)->ledger, &purchase, error);
+}
+
+RegiondQuestion *
+regiond_request_make_question (RegiondRequest        *self,
+                               GDBusMethodInvocation *invocation)
+{
+  const char *action = self->window.access & REGIOND_ACCESS_WRITE ? "org.regiond1.write-region" : "org.regiond1.read-region";
+  g_autofree char *offset = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.offset);
+  g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.length);
+  RegiondQuestion *question;
+
+  question = regiond_question_new (action, invocation, self->interactive,
+                                   g_strdup_printf ("open region %s of device %s with access '%s'",
+                                                    self->window.region->name, regiond_device_get_id (self->device),
+                                                    get_access (self)));
+  regiond_device_add_details (self->device, question);
+  regiond_question_add (question, "region", self->window.region->name);
+  regiond_question_add (question, "region_kind", self->window.region->kind);
+  regiond_question_add (question, "access", get_access (self));
+  regiond_question_add (question, "offset", offset);
+  regiond_question_add (question, "length", length);
+  regiond_question_add (question, "exclusive", self->window.exclusive ? "true" : "false");
+  regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));
+  regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
+  regiond_question_add (question, "label", self->label);
+  regiond_question_add (question, "proof", "");
+  return question;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "device.h"
+
+/* What somebody asks for when a region is to be opened, and what of it can be
+ * had: the same for OpenRegion and for Explain. */
+typedef struct {
+  RegiondDevice    *device;
+  RegiondWindow     window; /* its region is the device's */
+  char             *least;  /* the option "revocation", or NULL */
+  char             *label;
+  gboolean          interactive;
+  RegiondMechanism  mechanism; /* NONE and ON_CLOSE until it is settled */
+  RegiondRevocation revocation;
+} RegiondRequest;
+
+/* Reads the arguments of OpenRegion. NotFound (the region), InvalidArgs. */
+RegiondRequest *regiond_request_new (RegiondDevice *device, const char *region, const char *access, GVariant *options,
+                                     GError **error);
+void            regiond_request_free (RegiondRequest *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRequest, regiond_request_free)
+
+/* Finds mechanism and revocation. FALSE where it cannot be had, whoever asks:
+ * NotSupported, Lingering or Busy says why, and what could be had instead. */
+gboolean        regiond_request_settle (RegiondRequest *self, GError **error);
+
+/* Whether @client could have it now, by all that can be seen at once: the errors
+ * of regiond_device_admits(); Busy where mechanism or revocation is no longer
+ * what it was settled to be, which is what polkit was asked about. */
+gboolean        regiond_request_check (RegiondRequest *self, RegiondClient *client, GError **error);
+
+/* What a lease for @client costs; it refers to both. */
+RegiondPurchase regiond_request_make_purchase (RegiondRequest *self, RegiondClient *client);
+
+/* The same check with the ledger's word on top: whether it is worth asking polkit. */
+gboolean        regiond_request_is_worthwhile (RegiondRequest *self, RegiondClient *client, GError **error);
+
+/* What polkit is asked about it, for the sender of @invocation. */
+RegiondQuestion *regiond_request_make_question (RegiondRequest *self, GDBusMethodInvocation *invocation);
