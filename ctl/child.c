@@ -19,6 +19,7 @@
 typedef struct
 {
   CtlRelay *relay;
+  const CtlUser *user;
   sigset_t signals; /* that were blocked before the fork */
   char *program;
   char **argv;
@@ -58,6 +59,8 @@ set_environment (Plan        *plan,
   joined = g_strjoinv (":", (char **) list->pdata);
 
   plan->environment = g_environ_unsetenv (g_get_environ (), "LISTEN_PID");
+  if (plan->user != NULL)
+    plan->environment = ctl_user_set_environment (plan->user, plan->environment);
   plan->environment = g_environ_setenv (plan->environment, "LISTEN_FDS", count, TRUE);
   plan->environment = g_environ_setenv (plan->environment, "LISTEN_FDNAMES", joined, TRUE);
   plan->environment = g_environ_setenv (plan->environment, "LISTEN_PID", "00000000000", TRUE);
@@ -132,6 +135,9 @@ give_up (const Plan *plan)
 static void
 run (const Plan *plan)
 {
+  /* First: the kernel takes the next thing back from who becomes somebody else. */
+  if (plan->user != NULL && !ctl_user_become (plan->user))
+    give_up (plan);
   prctl (PR_SET_PDEATHSIG, SIGTERM);
   /* Too late to be told when it is gone already. */
   if (getppid () != plan->parent)
@@ -197,23 +203,20 @@ hear_of_failure (int          report,
 }
 
 pid_t
-ctl_child_spawn (CtlRelay    *relay,
-                 char       **argv,
-                 const int   *fds,
-                 guint        n_fds,
-                 const char **names,
-                 int         *status,
-                 GError     **error)
+ctl_child_spawn (CtlRelay         *relay,
+                 const CtlCommand *command,
+                 int              *status,
+                 GError          **error)
 {
-  g_auto (Plan) plan = { .relay = relay, .argv = argv, .parent = getpid () };
+  g_auto (Plan) plan = { .relay = relay, .user = command->user, .argv = command->argv, .parent = getpid () };
   int report[2];
   gboolean failed;
   pid_t pid;
 
   *status = CTL_STATUS_FAILED;
-  if (!find_program (&plan, status, error) || !copy_fds (&plan, fds, n_fds, error))
+  if (!find_program (&plan, status, error) || !copy_fds (&plan, command->fds, command->n_fds, error))
     return -1;
-  set_environment (&plan, names);
+  set_environment (&plan, command->names);
 
   if (pipe2 (report, O_CLOEXEC) == -1)
     {
@@ -221,12 +224,12 @@ ctl_child_spawn (CtlRelay    *relay,
       return -1;
     }
   /* Out of the way as well. */
-  plan.report = fcntl (report[1], F_DUPFD_CLOEXEC, FIRST_FD + n_fds);
+  plan.report = fcntl (report[1], F_DUPFD_CLOEXEC, FIRST_FD + command->n_fds);
   close (report[1]);
 
   pid = start (&plan, error);
   close (plan.report);
-  failed = pid == -1 || hear_of_failure (report[0], pid, argv[0], status, error);
+  failed = pid == -1 || hear_of_failure (report[0], pid, plan.argv[0], status, error);
   close (report[0]);
   return failed ? -1 : pid;
 }

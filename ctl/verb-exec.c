@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "child.h"
 #include "error.h"
@@ -113,12 +114,13 @@ open_loans (CtlBus                *bus,
   return TRUE;
 }
 
+/* @command is complete but for the descriptors. */
 static pid_t
-spawn (GPtrArray *loans,
-       CtlRelay  *relay,
-       char     **command,
-       int       *status,
-       GError   **error)
+spawn (GPtrArray  *loans,
+       CtlRelay   *relay,
+       CtlCommand *command,
+       int        *status,
+       GError    **error)
 {
   g_autofree int *fds = g_new (int, loans->len);
   g_autofree const char **names = g_new (const char *, loans->len);
@@ -132,7 +134,10 @@ spawn (GPtrArray *loans,
       names[i] = loan->spec->name;
     }
 
-  pid = ctl_child_spawn (relay, command, fds, loans->len, names, status, error);
+  command->fds = fds;
+  command->n_fds = loans->len;
+  command->names = names;
+  pid = ctl_child_spawn (relay, command, status, error);
 
   /* From now on the command alone holds the regions: what it closes is closed. */
   for (guint i = 0; i < loans->len; i++)
@@ -183,15 +188,34 @@ release_loans (GPtrArray *loans)
 }
 
 static int
-run_command (GPtrArray *loans,
-             char     **command,
-             GError   **error)
+run_command (GPtrArray  *loans,
+             CtlCommand *command,
+             GError    **error)
 {
   g_autoptr (CtlRelay) relay = ctl_relay_new ();
   int status;
   pid_t pid = spawn (loans, relay, command, &status, error);
 
   return pid == -1 ? status : wait_for (pid);
+}
+
+/* @name: NULL for whoever we are. FALSE where it cannot be. */
+static gboolean
+find_user (const char *name,
+           CtlUser   **user,
+           GError    **error)
+{
+  if (name == NULL)
+    return TRUE;
+
+  if (geteuid () != 0)
+    {
+      g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "Only root can run a command as user “%s” (--user)", name);
+      return FALSE;
+    }
+
+  *user = ctl_user_find (name, error);
+  return *user != NULL;
 }
 
 int
@@ -201,12 +225,15 @@ ctl_verb_exec (const CtlVerb *verb,
                GError       **error)
 {
   CtlLeaseOptions options = { 0 };
+  g_autofree char *name = NULL;
   const GOptionEntry entries[] = {
     { "exclusive", 0, 0, G_OPTION_ARG_NONE, &options.exclusive, "Keep everybody else off the devices", NULL },
     { "label", 0, 0, G_OPTION_ARG_STRING, &options.label, "Show TEXT in the leases", "TEXT" },
+    { "user", 0, 0, G_OPTION_ARG_STRING, &name, "Run the command as user NAME", "NAME" },
     { NULL }
   };
-  char **command = cut_command (&argc, argv);
+  CtlCommand command = { .argv = cut_command (&argc, argv) };
+  g_autoptr (CtlUser) user = NULL;
   g_autofree char *label = NULL;
   g_autoptr (CtlBus) bus = NULL;
   g_autoptr (GPtrArray) loans = NULL;
@@ -214,7 +241,7 @@ ctl_verb_exec (const CtlVerb *verb,
 
   if (!ctl_options_parse (verb, entries, &argc, &argv, error))
     return CTL_STATUS_USAGE;
-  if (command == NULL)
+  if (command.argv == NULL)
     {
       g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "exec: the command is missing, after “--”");
       return CTL_STATUS_USAGE;
@@ -222,13 +249,14 @@ ctl_verb_exec (const CtlVerb *verb,
 
   label = options.label;
   loans = parse_loans (argv, error);
-  bus = loans == NULL ? NULL : ctl_options_connect (error);
+  bus = loans == NULL || !find_user (name, &user, error) ? NULL : ctl_options_connect (error);
   if (bus == NULL || !open_loans (bus, loans, &options, error))
     return CTL_STATUS_FAILED;
 
   /* The terminal is the command's now. */
   ctl_bus_dismiss_agent (bus);
-  status = run_command (loans, command, error);
+  command.user = user;
+  status = run_command (loans, &command, error);
   release_loans (loans);
   return status;
 }

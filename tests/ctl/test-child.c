@@ -27,9 +27,10 @@ spawn_shell (CtlRelay    *relay,
              const char **names)
 {
   const char *argv[] = { "sh", "-c", script, NULL };
+  const CtlCommand command = { .argv = (char **) argv, .fds = fds, .n_fds = n_fds, .names = names };
   g_autoptr (GError) error = NULL;
   int status;
-  pid_t pid = ctl_child_spawn (relay, (char **) argv, fds, n_fds, names, &status, &error);
+  pid_t pid = ctl_child_spawn (relay, &command, &status, &error);
 
   g_assert_no_error (error);
   g_assert_cmpint (pid, >, 0);
@@ -110,17 +111,18 @@ test_status (void)
 }
 
 static void
-assert_not_run (const char *command,
+assert_not_run (const char *program,
                 int         expected)
 {
-  const char *argv[] = { command, NULL };
+  const char *argv[] = { program, NULL };
+  const CtlCommand command = { .argv = (char **) argv };
   g_autoptr (CtlRelay) relay = ctl_relay_new ();
   g_autoptr (GError) error = NULL;
   int status = 0;
 
-  g_assert_cmpint (ctl_child_spawn (relay, (char **) argv, NULL, 0, NULL, &status, &error), ==, -1);
+  g_assert_cmpint (ctl_child_spawn (relay, &command, &status, &error), ==, -1);
   g_assert_nonnull (error);
-  g_assert_true (g_str_has_prefix (error->message, command));
+  g_assert_true (g_str_has_prefix (error->message, program));
   g_assert_cmpint (status, ==, expected);
 }
 

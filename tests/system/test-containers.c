@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "stay.h"
+#include "tool.h"
+#include "world.h"
+
+/* What docs/containers.md says, word for word where it can be. Bob keeps the
+ * memory, so that what alice's programs do shows in it. */
+typedef struct
+{
+  World *world;
+  Person *bob;
+  Stay *kept;
+  char *listener;
+} Scene;
+
+#define BUNDLE SANDBOX_DIR "/bundle"
+#define STATE "XDG_RUNTIME_DIR=" SANDBOX_DIR "/alice"
+
+/* Only in the test: the machine may have both kinds of cgroups, and then crun gives up. */
+static void
+bring_cgroups (void)
+{
+  if (mount ("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) != 0)
+    g_test_message ("no cgroups of its own: %s", g_strerror (errno));
+}
+
+static void
+scene_set_up (Scene *scene,
+              gconstpointer data)
+{
+  scene->world = world_new ("");
+  world_set_rules (scene->world, RULES_ALLOW_ALL);
+  scene->bob = person_new ("bob", UID_BOB);
+  scene->kept = stay_begin (scene->bob, "shm0", "bar2", "rwm", "{}");
+  scene->listener = command_publish (g_getenv ("REGIOND_TEST_LISTENER"));
+}
+
+static void
+scene_tear_down (Scene *scene,
+                 gconstpointer data)
+{
+  stay_free (scene->kept);
+  person_free (scene->bob);
+  world_free (scene->world);
+  g_free (scene->listener);
+}
+
+static gboolean
+is_installed (const char *program)
+{
+  g_autofree char *path = g_find_program_in_path (program);
+
+  if (!path)
+    g_test_skip ("a program is not installed");
+  return path != NULL;
+}
+
+static void
+assert_lines (Result *result,
+              const char *lines)
+{
+  result_assert (result, 0);
+  g_assert_cmpstr (result->out, ==, lines);
+  g_assert_cmpstr (result->err, ==, "");
+}
+
+static void
+test_a_service (Scene *scene,
+                gconstpointer data)
+{
+  g_autoptr (Result) mapped = tool_run (NULL, "exec", "shm0:control:rw=registers", "shm0:bar2:rwm=ring", "--",
+                                        scene->listener, "ring", "from the service", NULL);
+  g_autoptr (Result) proxied = NULL;
+
+  assert_lines (mapped, "ring is one of 2\n");
+  stay_expect_text (scene->kept, "from the service");
+  proxied = tool_run (NULL, "exec", "shm0:bar2:rw=ring", "--", scene->listener, "ring", "without a mapping", NULL);
+  assert_lines (proxied, "ring is one of 1\n");
+  stay_expect_text (scene->kept, "without a mapping");
+}
+
+static void
+test_as_another_user (Scene *scene,
+                      gconstpointer data)
+{
+  g_autofree char *installed = sandbox_installed ("usr/bin/regionctl");
+  g_autofree char *regionctl = command_publish (installed);
+  g_autofree char *output = NULL;
+  g_autofree char *nobody = NULL;
+  g_autoptr (Result) not_root = tool_run (NULL, "exec", "shm0:bar2:rwm", "--user", "bob", "--", "true", NULL);
+
+  result_assert (not_root, 1);
+  g_assert_nonnull (strstr (not_root->err, "Only root"));
+  g_assert_cmpint (command_finish (command_start (0, regionctl, "exec", "shm0:bar2:rwm", "--user", "nobody-at-all",
+                                                  "--", "true", NULL), &nobody), ==, 1);
+  g_assert_nonnull (strstr (nobody, "nobody-at-all"));
+
+  g_assert_cmpint (command_finish (command_start (0, regionctl, "exec", "shm0:bar2:rwm=ring", "--user", "alice",
+                                                  "--", "sh", "-c",
+                                                  "id -u; id -G; echo $USER $LOGNAME $HOME;"
+                                                  "exec 2>&1; true < /proc/self/fd/3; exec \"$@\"",
+                                                  "sh", scene->listener, "ring", "hers", NULL), &output), ==, 0);
+  g_assert_nonnull (strstr (output, "2001\n2001 2100\nalice alice /nonexistent\n"));
+  /* What is root's to open is hers to use, and no more. */
+  g_assert_nonnull (strstr (output, "Permission denied"));
+  stay_expect_text (scene->kept, "hers");
+}
+
+/* The example's configuration with another program, for alice. */
+static void
+make_bundle (const char *script)
+{
+  g_autofree char *example = sandbox_installed ("usr/share/doc/regiond/examples/container.json");
+  g_autofree char *program = g_strdup_printf ("\"/bin/sh\", \"-c\", \"%s\"", script);
+  g_autofree char *text = NULL;
+  g_autoptr (GString) config = NULL;
+  g_autoptr (GError) error = NULL;
+
+  for (const char *const *folder = (const char *const[]){ "/bin", "/proc", "/dev", NULL }; *folder; folder++)
+    {
+      g_autofree char *path = g_strconcat (BUNDLE "/rootfs", *folder, NULL);
+
+      g_assert_cmpint (g_mkdir_with_parents (path, 0755), ==, 0);
+    }
+  g_assert_cmpint (g_mkdir_with_parents (SANDBOX_DIR "/alice", 0700), ==, 0);
+  g_assert_cmpint (chown (SANDBOX_DIR "/alice", UID_ALICE, UID_ALICE), ==, 0);
+  g_file_get_contents (example, &text, NULL, &error);
+  g_assert_no_error (error);
+  config = g_string_new (text);
+  g_assert_cmpuint (g_string_replace (config, "\"hostID\": 1000", "\"hostID\": 2001", 0), ==, 2);
+  g_assert_cmpuint (g_string_replace (config, "\"/bin/program\"", program, 0), ==, 1);
+  sandbox_write (BUNDLE "/config.json", config->str);
+}
+
+/* A root file system with busybox in it. */
+static void
+furnish (void)
+{
+  g_autofree char *busybox = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize length;
+
+  g_file_get_contents ("/bin/busybox", &busybox, &length, &error);
+  g_assert_no_error (error);
+  g_file_set_contents_full (BUNDLE "/rootfs/bin/sh", busybox, length, G_FILE_SET_CONTENTS_NONE, 0755, &error);
+  g_assert_no_error (error);
+}
+
+static gboolean
+set_bundle (const char *script)
+{
+  if (!is_installed ("crun"))
+    return FALSE;
+
+  make_bundle (script);
+  furnish ();
+  return TRUE;
+}
+
+#define IN_CONTAINER "env", STATE, "crun", "run", "--bundle", BUNDLE, "ring"
+
+static void
+test_a_container (Scene *scene,
+                  gconstpointer data)
+{
+  g_autoptr (Result) result = NULL;
+
+  if (!set_bundle ("echo $LISTEN_FDNAMES is $LISTEN_FDS of $LISTEN_PID; echo from the container >&3;"
+                   "head -n 1 /proc/self/fd/3; ls /proc/self/fd | wc -l"))
+    return;
+
+  result = tool_run (NULL, "exec", "shm0:bar2:rw=ring", "--", IN_CONTAINER, NULL);
+  assert_lines (result, "ring is 1 of 1\nfrom the container\n5\n");
+  stay_expect_text (scene->kept, "from the container\n");
+}
+
+/* Not by a bus, not by a device node, not by a file of sysfs, and not by opening
+ * what it has with more access. */
+static void
+test_a_container_has_nothing_else (Scene *scene,
+                                   gconstpointer data)
+{
+  g_autoptr (Result) result = NULL;
+
+  if (!set_bundle ("find / -path /proc -prune -o -type s -print -o -type b -print;"
+                   "ls /dev; find / -path /proc -prune -o -name 'resource*' -print; ls -d /sys /run 2> /dev/null; grep -c / /proc/net/unix;"
+                   "(mknod /dev/mem c 1 1) 2> /dev/null && echo made; (echo w > /proc/self/fd/3) 2> /dev/null && echo wrote;"
+                   "head -c 5 /proc/self/fd/3"))
+    return;
+
+  stay_write (scene->kept, "bob's");
+  result = tool_run (NULL, "exec", "shm0:bar2:r=ring", "--", IN_CONTAINER, NULL);
+  assert_lines (result, "core\nfd\nfull\nnull\nptmx\nrandom\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
+                        "0\nbob's");
+}
+
+static gboolean
+is_bob_alone (gpointer data)
+{
+  return world_count_leases (data) == 1;
+}
+
+static void
+test_a_container_that_ends_at_once (Scene *scene,
+                                    gconstpointer data)
+{
+  g_autoptr (Result) result = NULL;
+
+  if (!set_bundle ("exit 3"))
+    return;
+
+  result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "--", IN_CONTAINER, NULL);
+  result_assert (result, 3);
+  wait_until (is_bob_alone, scene->world, 5000, "bob's lease being the last");
+  person_expect_no_signal (scene->bob);
+  stay_write (scene->kept, "still here");
+  stay_expect_text (scene->kept, "still here");
+}
+
+/* Who holds the lease is killed, and the container goes on without the region. */
+static void
+test_a_container_whose_lease_ends (Scene *scene,
+                                   gconstpointer data)
+{
+  g_autoptr (Tool) tool = NULL;
+  g_autofree char *up = NULL;
+  g_autofree char *dead = NULL;
+
+  if (!set_bundle ("echo up; read line; cat <&3 || echo dead"))
+    return;
+
+  tool = tool_start ("exec", "shm0:bar2:rw=ring", "--", IN_CONTAINER, NULL);
+  up = tool_read_line (tool);
+  g_assert_cmpstr (up, ==, "up");
+  tool_signal (tool, SIGKILL);
+  service_wait_log ("end shm0:bar2 rw lease", "disconnected", NULL);
+  tool_close_input (tool);
+  dead = tool_read_line (tool);
+  g_assert_cmpstr (dead, ==, "dead");
+}
+
+#define IN_BUBBLE \
+  "bwrap", "--unshare-all", "--as-pid-1", "--setenv", "LISTEN_PID", "1", "--ro-bind", "/usr", "/usr", "--symlink", \
+    "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/bin", "/bin", "--proc", "/proc", "--dev", \
+    "/dev"
+
+static void
+test_bubblewrap (Scene *scene,
+                 gconstpointer data)
+{
+  g_autoptr (Result) result = NULL;
+  g_autoptr (Result) looks = NULL;
+
+  if (!is_installed ("bwrap"))
+    return;
+
+  result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "--", IN_BUBBLE, "--ro-bind", scene->listener, "/listener",
+                     "/listener", "ring", "from the bubble", NULL);
+  assert_lines (result, "ring is one of 1\n");
+  stay_expect_text (scene->kept, "from the bubble");
+
+  looks = tool_run (NULL, "exec", "shm0:bar2:rm", "--", IN_BUBBLE, "sh", "-c",
+                    "ls -d /run /sys /dev/vfio /dev/mem 2> /dev/null; ls -m /proc/1/fd", NULL);
+  assert_lines (looks, "0, 1, 2, 3\n");
+}
+
+static void
+test_a_path (Scene *scene,
+             gconstpointer data)
+{
+  g_autoptr (Result) written = tool_run ("by its path", "exec", "shm0:bar2:rw", "--", "dd", "of=/proc/self/fd/3",
+                                         "conv=notrunc", "status=none", NULL);
+  g_autoptr (Result) read = tool_run (NULL, "exec", "shm0:bar2:r", "--", "head", "-c", "11", "/proc/self/fd/3", NULL);
+  g_autoptr (Result) more = tool_run ("no", "exec", "shm0:bar2:r", "--", "dd", "of=/proc/self/fd/3", "conv=notrunc",
+                                      NULL);
+  g_autoptr (Result) memory = tool_run (NULL, "exec", "shm0:bar2:rm", "--", "head", "-c", "11", "/proc/self/fd/3",
+                                        NULL);
+
+  assert_lines (written, "");
+  stay_expect_text (scene->kept, "by its path");
+  assert_lines (read, "by its path");
+  result_assert (more, 1);
+  g_assert_nonnull (strstr (more->err, "Permission denied"));
+  result_assert (memory, 1);
+  g_assert_nonnull (strstr (memory->err, "Permission denied"));
+  stay_expect_text (scene->kept, "by its path");
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  world_init (&argc, &argv);
+  bring_cgroups ();
+#define ADD(name, func) g_test_add ("/containers/" name, Scene, NULL, scene_set_up, func, scene_tear_down)
+  ADD ("a-service-finds-its-regions-by-name", test_a_service);
+  ADD ("root-gives-regions-to-another-users-program", test_as_another_user);
+  ADD ("a-container-uses-its-region", test_a_container);
+  ADD ("a-container-has-nothing-else", test_a_container_has_nothing_else);
+  ADD ("a-container-that-ends-at-once-leaves-nothing", test_a_container_that_ends_at_once);
+  ADD ("a-container-whose-lease-ends-has-nothing", test_a_container_whose_lease_ends);
+  ADD ("bubblewrap", test_bubblewrap);
+  ADD ("a-program-that-takes-a-path", test_a_path);
+  return g_test_run ();
+}
