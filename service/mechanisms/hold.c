@@ -63,10 +63,16 @@ regiond_hold_cut (RegiondHold *self)
   REGIOND_HOLD_GET_CLASS (self)->cut (self);
 }
 
+RegiondSource *
+regiond_hold_ref_source (RegiondHold *self)
+{
+  return REGIOND_HOLD_GET_CLASS (self)->ref_source (self);
+}
+
 gboolean
 regiond_hold_is_stale (RegiondHold *self)
 {
-  g_autoptr (RegiondSource) source = REGIOND_HOLD_GET_CLASS (self)->ref_source (self);
+  g_autoptr (RegiondSource) source = regiond_hold_ref_source (self);
 
   return source == NULL || regiond_source_is_retired (source);
 }
@@ -86,8 +92,8 @@ regiond_hold_shares_fate (RegiondHold *self,
   if (!regiond_hold_is_shared (self))
     return FALSE;
 
-  source = REGIOND_HOLD_GET_CLASS (self)->ref_source (self);
-  theirs = REGIOND_HOLD_GET_CLASS (other)->ref_source (other);
+  source = regiond_hold_ref_source (self);
+  theirs = regiond_hold_ref_source (other);
   return source == theirs;
 }
 
@@ -115,7 +121,7 @@ regiond_hold_end_charge (RegiondHold *self,
   g_autoptr (RegiondSource) source = NULL;
 
   if (regiond_hold_is_shared (self))
-    source = REGIOND_HOLD_GET_CLASS (self)->ref_source (self);
+    source = regiond_hold_ref_source (self);
   if (charge != NULL)
     regiond_charge_end (charge, source, bytes);
 }

@@ -47,6 +47,10 @@ void     regiond_hold_cut (RegiondHold *self);
 /* Whether cutting is dear: see the class. */
 gboolean regiond_hold_is_dear (RegiondHold *self);
 
+/* What it was made of, or NULL when it has let go of that: with the cut of one that is
+ * its own, though its file may be there for as long as anybody likes. Any thread. */
+RegiondSource *regiond_hold_ref_source (RegiondHold *self);
+
 /* Whether what it was made of is not lent any more: it came too late. */
 gboolean regiond_hold_is_stale (RegiondHold *self);
 

@@ -356,10 +356,10 @@ work_loosen (gpointer data)
   g_mutex_unlock (&self->work);
 }
 
-/* The last hold that needed the handle may be let go of by any thread. */
+/* The last source that needed the handle may be let go of by any thread. */
 static void
 on_untethered (gpointer data,
-               GObject *hold)
+               GObject *source)
 {
   g_autoptr (RegiondCustody) self = data;
 
@@ -367,13 +367,18 @@ on_untethered (gpointer data,
     regiond_errand_send (work_loosen, regiond_custody_ref (self));
 }
 
-/* The handle stays open for as long as the hold is there. */
+/* The handle stays open for as long as the hold reaches anything through it. */
 static void
 tether (RegiondCustody *self,
         RegiondHold    *hold)
 {
+  g_autoptr (RegiondSource) source = regiond_hold_ref_source (hold);
+
+  if (source == NULL)
+    return;
+
   regiond_grip_tether (self->grip, 1);
-  g_object_weak_ref (G_OBJECT (hold), on_untethered, regiond_custody_ref (self));
+  g_object_weak_ref (G_OBJECT (source), on_untethered, regiond_custody_ref (self));
   post_changed (self);
 }
 
