@@ -15,7 +15,9 @@ is_shown (gpointer data)
 }
 
 Bench *
-bench_new (const char *id)
+bench_new_configured (const char *id,
+                      const char *daemon,
+                      const char *settings)
 {
   Bench *bench = g_new0 (Bench, 1);
 
@@ -23,12 +25,21 @@ bench_new (const char *id)
   bench->id = g_strdelimit (g_strdup (bench->address), ":.", '_');
   bench->path = g_strconcat (DEVICE_PREFIX, bench->id, NULL);
   guest_bind (bench->address);
-  bench->world = world_new ("");
+  bench->world = world_new_without_service (daemon);
+  if (settings)
+    service_configure_device ("pci.conf", settings);
+  bench->world->regiond = service_start (bench->world->root);
   world_set_rules (bench->world, RULES_ALLOW_ALL);
   wait_until (is_shown, bench, PATIENCE, "the device is on the bus");
   bench->alice = person_new ("alice", UID_ALICE);
   bench->bob = person_new ("bob", UID_BOB);
   return bench;
+}
+
+Bench *
+bench_new (const char *id)
+{
+  return bench_new_configured (id, "", NULL);
 }
 
 void

@@ -19,6 +19,10 @@ typedef struct
 
 /* ID: one of guest.h. */
 Bench *bench_new (const char *id);
+/* With DAEMON in regiond.conf, and SETTINGS (or NULL) as a file of devices.d. */
+Bench *bench_new_configured (const char *id,
+                             const char *daemon,
+                             const char *settings);
 void bench_free (Bench *bench);
 
 /* As root, at once. */
