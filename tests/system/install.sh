@@ -32,6 +32,7 @@ expect file \
   usr/share/dbus-1/interfaces/org.regiond1.Manager.xml \
   usr/share/dbus-1/interfaces/org.regiond1.Device.xml \
   usr/share/dbus-1/interfaces/org.regiond1.Lease.xml \
+  usr/share/pkgconfig/regiond.pc \
   usr/share/polkit-1/actions/org.regiond1.policy \
   usr/share/bash-completion/completions/regionctl \
   "${units#/}/regiond.service" \

@@ -16,8 +16,10 @@
 
 #define DEADLINE (20 * 1000)
 
+/* Takes PROGRAM. */
 static GPtrArray *
-make_argv (const char *argument,
+make_argv (char *program,
+           const char *argument,
            va_list args)
 {
   GPtrArray *argv = g_ptr_array_new_with_free_func (g_free);
@@ -26,7 +28,7 @@ make_argv (const char *argument,
   g_ptr_array_add (argv, g_strdup_printf ("--reuid=%d", UID_ALICE));
   g_ptr_array_add (argv, g_strdup_printf ("--regid=%d", UID_ALICE));
   g_ptr_array_add (argv, g_strdup ("--init-groups"));
-  g_ptr_array_add (argv, sandbox_installed ("usr/bin/regionctl"));
+  g_ptr_array_add (argv, program);
   for (; argument; argument = va_arg (args, const char *))
     g_ptr_array_add (argv, g_strdup (argument));
   g_ptr_array_add (argv, NULL);
@@ -75,7 +77,7 @@ tool_run (const char *input,
   va_list args;
 
   va_start (args, argument);
-  argv = make_argv (argument, args);
+  argv = make_argv (sandbox_installed ("usr/bin/regionctl"), argument, args);
   va_end (args);
 
   process = spawn (argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE |
@@ -108,23 +110,45 @@ result_assert (Result *result,
              result->err ? result->err : "");
 }
 
-Tool *
-tool_start (const char *argument,
-            ...)
+/* Takes ARGV. */
+static Tool *
+start (GPtrArray *argv)
 {
-  g_autoptr (GPtrArray) argv = NULL;
   Tool *tool = g_new0 (Tool, 1);
-  va_list args;
-
-  va_start (args, argument);
-  argv = make_argv (argument, args);
-  va_end (args);
 
   tool->process = spawn (argv, G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE |
                                  G_SUBPROCESS_FLAGS_STDERR_PIPE);
   tool->in = g_subprocess_get_stdin_pipe (tool->process);
   tool->out = g_data_input_stream_new (g_subprocess_get_stdout_pipe (tool->process));
+  g_ptr_array_unref (argv);
   return tool;
+}
+
+Tool *
+tool_start (const char *argument,
+            ...)
+{
+  GPtrArray *argv;
+  va_list args;
+
+  va_start (args, argument);
+  argv = make_argv (sandbox_installed ("usr/bin/regionctl"), argument, args);
+  va_end (args);
+  return start (argv);
+}
+
+Tool *
+tool_start_program (const char *program,
+                    const char *argument,
+                    ...)
+{
+  GPtrArray *argv;
+  va_list args;
+
+  va_start (args, argument);
+  argv = make_argv (g_strdup (program), argument, args);
+  va_end (args);
+  return start (argv);
 }
 
 char *
@@ -190,7 +214,7 @@ start_session (guint columns,
                const char *argument,
                va_list args)
 {
-  g_autoptr (GPtrArray) argv = make_argv (argument, args);
+  g_autoptr (GPtrArray) argv = make_argv (sandbox_installed ("usr/bin/regionctl"), argument, args);
   const struct winsize size = { .ws_row = 24, .ws_col = columns };
   Session *session = g_new0 (Session, 1);
 

@@ -40,6 +40,11 @@ typedef struct
 Tool *tool_start (const char *argument,
                   ...) G_GNUC_NULL_TERMINATED;
 
+/* The same of another program of alice's: a full path. */
+Tool *tool_start_program (const char *program,
+                          const char *argument,
+                          ...) G_GNUC_NULL_TERMINATED;
+
 /* Waits for one more line of its output; NULL at the end. */
 char *tool_read_line (Tool *tool);
 

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "stay.h"
+#include "tool.h"
+#include "world.h"
+
+/* The examples as they are installed, for alice; bob has the memory as well, and
+ * sees what they put into it. */
+typedef struct
+{
+  World *world;
+  Person *bob;
+  Stay *kept;
+} Scene;
+
+static void
+scene_set_up (Scene *scene,
+              gconstpointer data)
+{
+  scene->world = world_new ("");
+  world_set_rules (scene->world, RULES_ALLOW_ALL);
+  scene->bob = person_new ("bob", UID_BOB);
+  scene->kept = stay_begin (scene->bob, "loose", "bar2", "rwm", "{}");
+}
+
+static void
+scene_tear_down (Scene *scene,
+                 gconstpointer data)
+{
+  stay_free (scene->kept);
+  person_free (scene->bob);
+  world_free (scene->world);
+}
+
+static char *
+find_example (const char *name)
+{
+  g_autofree char *path = g_build_filename ("usr/share/doc/regiond/examples", name, NULL);
+
+  return sandbox_installed (path);
+}
+
+/* It has put TEXT into the region, keeps its lease, and lets go when its input ends. */
+static void
+expect_put (Scene *scene,
+            Tool *tool,
+            const char *text)
+{
+  g_autofree char *line = tool_read_line (tool);
+  g_autoptr (Result) result = NULL;
+
+  if (line == NULL)
+    {
+      result = tool_finish (tool);
+      g_error ("the example has ended with %d: %s", result->status, result->err);
+    }
+  g_assert_true (g_str_has_prefix (line, "rw"));
+  stay_expect_text (scene->kept, text);
+  g_assert_cmpuint (world_count_leases (scene->world), ==, 2);
+  tool_close_input (tool);
+  result = tool_finish (tool);
+  result_assert (result, 0);
+  g_assert_cmpstr (result->err, ==, "");
+}
+
+static gboolean
+is_bob_alone (gpointer data)
+{
+  return world_count_leases (data) == 1;
+}
+
+/* Its lease is revoked, and it says so. */
+static void
+expect_told (Scene *scene,
+             Tool *tool)
+{
+  g_autofree char *line = tool_read_line (tool);
+  const char *lease = line ? strstr (line, "/org/regiond1/leases/") : NULL;
+  g_autofree char *end = NULL;
+
+  g_assert_nonnull (lease);
+  g_free (person_call (scene->bob, lease, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
+  end = tool_read_line (tool);
+  g_assert_cmpstr (end, ==, "the lease has ended: revoked");
+  g_assert_true (g_subprocess_wait_check (tool->process, NULL, NULL));
+  wait_until (is_bob_alone, scene->world, 5000, "bob's lease being the last");
+}
+
+static void
+run (const char *const *argv)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *out = NULL;
+  int status;
+
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, NULL, &status, &error);
+  g_assert_no_error (error);
+  if (!g_spawn_check_wait_status (status, NULL))
+    g_error ("%s fails:\n%s", argv[0], out);
+}
+
+/* The example in C, made from the installed pkg-config file and interfaces. */
+static char *
+make_c (void)
+{
+  const char *folder = SANDBOX_DIR "/example";
+  g_autofree char *source = find_example ("c");
+
+  run ((const char *const[]){ "meson", "setup", folder, source, "-Dwerror=true", NULL });
+  run ((const char *const[]){ "ninja", "-C", folder, NULL });
+  return g_build_filename (folder, "region-example", NULL);
+}
+
+/* Three times: it is let be, its lease is revoked, and it is refused. */
+static void
+try_out (Scene *scene,
+         const char *program,
+         const char *text)
+{
+  g_autoptr (Tool) first = tool_start_program (program, "loose", "bar2", text, NULL);
+  g_autoptr (Tool) second = NULL;
+  g_autoptr (Tool) third = NULL;
+  g_autoptr (Result) result = NULL;
+
+  expect_put (scene, first, text);
+  second = tool_start_program (program, "loose", "bar2", "again", NULL);
+  expect_told (scene, second);
+  third = tool_start_program (program, "loose", "bar9", "nowhere", NULL);
+  result = tool_finish (third);
+  result_assert (result, 1);
+  g_assert_nonnull (strstr (result->err, "bar9"));
+}
+
+static void
+test_c (Scene *scene,
+        gconstpointer data)
+{
+  g_autofree char *program = make_c ();
+
+  try_out (scene, program, "from C");
+}
+
+static void
+test_python (Scene *scene,
+             gconstpointer data)
+{
+  g_autofree char *script = find_example ("region-example.py");
+
+  try_out (scene, script, "from Python");
+}
+
+static void
+test_shell (Scene *scene,
+            gconstpointer data)
+{
+  g_autofree char *script = find_example ("region-example.sh");
+  g_autoptr (Tool) tool = tool_start_program (script, "loose", "bar2", "from the shell", NULL);
+  g_autofree char *state = tool_read_line (tool);
+
+  g_assert_cmpstr (state, ==, "loose is \"leased\"");
+  expect_put (scene, tool, "from the shell");
+}
+
+/* Everything is found where it is installed. */
+static void
+set_paths (void)
+{
+  g_autofree char *programs = sandbox_installed ("usr/bin");
+  g_autofree char *path = g_strconcat (programs, ":", g_getenv ("PATH"), NULL);
+  g_autofree char *packages = sandbox_installed ("usr/share/pkgconfig");
+
+  g_setenv ("PATH", path, TRUE);
+  g_setenv ("PKG_CONFIG_PATH", packages, TRUE);
+}
+
+int
+main (int argc,
+      char **argv)
+{
+  set_paths ();
+  world_init (&argc, &argv);
+#define ADD(name, func) g_test_add ("/examples/" name, Scene, NULL, scene_set_up, func, scene_tear_down)
+  ADD ("c", test_c);
+  ADD ("python", test_python);
+  ADD ("shell", test_shell);
+  return g_test_run ();
+}
