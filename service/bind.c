@@ -54,12 +54,23 @@ refuse (Bind   *bind,
 }
 
 static void
-on_shown (RegiondDevice *device,
-          gpointer       data)
+on_bound (GObject      *source,
+          GAsyncResult *result,
+          gpointer      data)
 {
   g_autoptr (Bind) self = data;
   g_autofree char *reason = NULL;
+  GError *error = NULL;
+  RegiondDevice *device;
 
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    {
+      refuse (g_steal_pointer (&self), error);
+      return;
+    }
+
+  regiond_inventory_update (self->daemon->inventory);
+  device = regiond_daemon_find_device (self->daemon, self->identity->address, NULL);
   if (device == NULL)
     {
       refuse (g_steal_pointer (&self),
@@ -73,24 +84,6 @@ on_shown (RegiondDevice *device,
   log_bind (self, "device", reason);
   g_dbus_method_invocation_return_value (self->invocation,
                                          g_variant_new ("(o)", regiond_device_get_path (device)));
-}
-
-static void
-on_bound (GObject      *source,
-          GAsyncResult *result,
-          gpointer      data)
-{
-  Bind *self = data;
-  GError *error = NULL;
-
-  if (!g_task_propagate_boolean (G_TASK (result), &error))
-    {
-      refuse (self, error);
-      return;
-    }
-
-  regiond_inventory_update (self->daemon->inventory);
-  regiond_inventory_await (self->daemon->inventory, self->identity->address, on_shown, self);
 }
 
 /* Everything may be otherwise than when polkit was asked. */

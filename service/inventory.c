@@ -5,6 +5,7 @@
 #include "backends/vfio/address.h"
 #include "device.h"
 #include "hotplug.h"
+#include "recovery.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,22 +21,14 @@ typedef struct {
   RegiondIdentity *identity;
   char            *drivers; /* of all in its group */
   RegiondBackend  *backend;
-  RegiondDevice   *device; /* NULL: being claimed */
+  RegiondDevice   *device;
 } Item;
-
-typedef struct {
-  char                *address;
-  RegiondInventoryFunc func;
-  gpointer             data;
-} Waiter;
 
 struct _RegiondInventory {
   RegiondDaemon *daemon;
   RegiondLoans  *loans;
   RegiondHotplug *hotplug;
   GHashTable    *items; /* address -> Item */
-  GPtrArray     *waiters;
-  GCancellable  *over;
 };
 
 static void
@@ -50,15 +43,7 @@ item_free (Item *self)
   g_free (self);
 }
 
-static void
-waiter_free (Waiter *self)
-{
-  g_free (self->address);
-  g_free (self);
-}
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Item, item_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Waiter, waiter_free)
 
 RegiondInventory *
 regiond_inventory_new (RegiondDaemon *daemon,
@@ -69,8 +54,6 @@ regiond_inventory_new (RegiondDaemon *daemon,
   self->daemon = daemon;
   self->loans = regiond_loans_ref (loans);
   self->items = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) item_free);
-  self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) waiter_free);
-  self->over = g_cancellable_new ();
   return self;
 }
 
@@ -78,50 +61,9 @@ void
 regiond_inventory_free (RegiondInventory *self)
 {
   g_clear_pointer (&self->hotplug, regiond_hotplug_free);
-  g_cancellable_cancel (self->over);
-  g_object_unref (self->over);
-  g_ptr_array_unref (self->waiters);
   g_hash_table_unref (self->items);
   regiond_loans_unref (self->loans);
   g_free (self);
-}
-
-static void
-tell_waiters (RegiondInventory *self,
-              const char       *address,
-              RegiondDevice    *device)
-{
-  for (guint i = self->waiters->len; i > 0; i--)
-    {
-      Waiter *waiter = g_ptr_array_index (self->waiters, i - 1);
-
-      if (g_str_equal (waiter->address, address))
-        {
-          g_autoptr (Waiter) told = g_ptr_array_steal_index (self->waiters, i - 1);
-
-          told->func (device, told->data);
-        }
-    }
-}
-
-void
-regiond_inventory_await (RegiondInventory    *self,
-                         const char          *address,
-                         RegiondInventoryFunc func,
-                         gpointer             data)
-{
-  Item *item = g_hash_table_lookup (self->items, address);
-  Waiter *waiter;
-
-  if (item == NULL || item->device != NULL)
-    {
-      func (item != NULL ? item->device : NULL, data);
-      return;
-    }
-
-  waiter = g_new (Waiter, 1);
-  *waiter = (Waiter){ g_strdup (address), func, data };
-  g_ptr_array_add (self->waiters, waiter);
 }
 
 /* "0000:00:10.0=vfio-pci …": whether the group can be isolated depends on all of
@@ -173,140 +115,71 @@ make_backend (RegiondInventory *self,
   return regiond_vfio_backend_new (&setup, error);
 }
 
-static void
-warn_left_out (const char   *address,
-               const GError *error)
-{
-  g_warning ("Device %s is left out: %s", address, error->message);
-}
-
 /* Puts it on the bus. */
-static void
+static RegiondDevice *
 show (RegiondInventory *self,
-      Item             *item)
+      Item             *item,
+      GError          **error)
 {
   const RegiondPciSettings *settings = find_settings (self, item->identity);
-  g_autoptr (GError) error = NULL;
-  RegiondDevice *device;
   RegiondDeviceTerms terms = {
     .id = item->identity->id,
     .description = settings != NULL && settings->description != NULL ? settings->description : item->identity->description,
     .identity = item->identity,
     .backend = item->backend,
   };
+  RegiondDevice *device = regiond_daemon_add_device (self->daemon, &terms, error);
 
-  device = regiond_daemon_add_device (self->daemon, &terms, &error);
-  if (device != NULL)
-    item->device = g_object_ref (device);
-  else
-    warn_left_out (item->address, error);
-  tell_waiters (self, item->address, device);
+  return device != NULL ? g_object_ref (device) : NULL;
 }
 
-/* Claiming what is lent from before: on a thread, since opening a device may
- * reset it. */
-
-typedef struct {
-  RegiondBackend *backend;
-  GArray         *serials;
-} Recovery;
-
-static void
-recovery_free (Recovery *self)
+/* What is left of what was lent at its place, by whichever device. */
+static gboolean
+remember_loans (RegiondInventory *self,
+                Item             *item)
 {
-  g_object_unref (self->backend);
-  g_array_unref (self->serials);
-  g_free (self);
-}
+  g_autoptr (GArray) serials = regiond_loans_place (self->loans, item->sysfs);
 
-static void
-recover (GTask        *task,
-         gpointer      source,
-         gpointer      data,
-         GCancellable *cancellable)
-{
-  Recovery *recovery = data;
+  if (serials->len == 0)
+    return FALSE;
 
-  regiond_vfio_backend_recover (recovery->backend, recovery->serials);
-  g_task_return_boolean (task, TRUE);
-}
-
-static void
-on_recovered (GObject      *source,
-              GAsyncResult *result,
-              gpointer      data)
-{
-  RegiondInventory *self = data;
-  Recovery *recovery = g_task_get_task_data (G_TASK (result));
-  GHashTableIter iter;
-  gpointer value;
-
-  if (!g_task_propagate_boolean (G_TASK (result), NULL))
-    return;
-
-  g_hash_table_iter_init (&iter, self->items);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      Item *item = value;
-
-      /* It may have gone meanwhile. */
-      if (item->backend == recovery->backend)
-        {
-          show (self, item);
-          return;
-        }
-    }
-}
-
-static void
-start_recovery (RegiondInventory *self,
-                Item             *item,
-                GArray           *serials)
-{
-  g_autoptr (GTask) task = g_task_new (NULL, self->over, on_recovered, self);
-  Recovery *recovery = g_new (Recovery, 1);
-
-  *recovery = (Recovery){ g_object_ref (item->backend), g_array_ref (serials) };
-  g_task_set_task_data (task, recovery, (GDestroyNotify) recovery_free);
-  g_task_run_in_thread (task, recover);
+  g_message ("Of device %s %u descriptors were lent that may still be there; it is claimed, which cuts them",
+             item->address, serials->len);
+  regiond_vfio_backend_remember (item->backend, serials);
+  return TRUE;
 }
 
 /* A device that is bound to vfio-pci and not yet shown. */
 static void
 add (RegiondInventory *self,
      const char       *address,
-     RegiondSysfs     *sysfs,
-     gboolean          wait)
+     RegiondSysfs     *sysfs)
 {
   g_autoptr (Item) item = g_new0 (Item, 1);
-  g_autoptr (GArray) serials = NULL;
   g_autoptr (GError) error = NULL;
-  Item *added;
+  gboolean lent;
 
   item->address = g_strdup (address);
   item->sysfs = regiond_sysfs_ref (sysfs);
   if ((item->identity = regiond_identity_read (sysfs, &error)) == NULL ||
       (item->backend = make_backend (self, item, &error)) == NULL)
     {
-      warn_left_out (address, error);
+      g_warning ("Device %s is left out: %s", address, error->message);
       return;
     }
 
   item->drivers = describe_drivers (item->identity, sysfs);
-  serials = regiond_loans_place (self->loans, sysfs);
-  added = g_steal_pointer (&item);
-  g_hash_table_insert (self->items, added->address, added);
-  if (serials->len > 0)
-    g_message ("Of device %s %u descriptors were lent that may still be there; it is claimed, which cuts them",
-               address, serials->len);
-  if (serials->len > 0 && !wait)
+  lent = remember_loans (self, item);
+  if ((item->device = show (self, item, &error)) == NULL)
     {
-      start_recovery (self, added, serials);
+      g_warning ("Device %s is left out: %s", address, error->message);
       return;
     }
-  if (serials->len > 0)
-    regiond_vfio_backend_recover (added->backend, serials);
-  show (self, added);
+
+  if (lent)
+    regiond_recovery_push (item->device);
+  g_hash_table_insert (self->items, item->address, item);
+  g_steal_pointer (&item);
 }
 
 /* Somebody has taken the device from vfio-pci by hand: what stays mapped must
@@ -355,12 +228,6 @@ hide (RegiondInventory *self,
     return;
 
   item = found;
-  if (item->device == NULL)
-    {
-      tell_waiters (self, item->address, NULL);
-      return;
-    }
-
   if (regiond_tenancy_count_active (regiond_device_get_tenancy (item->device)) +
       regiond_device_count_lingering (item->device) > 0)
     start_shutting (item->sysfs);
@@ -399,7 +266,7 @@ refresh (Item *item)
   g_autoptr (RegiondIdentity) identity = regiond_identity_read (item->sysfs, NULL);
   g_autofree char *drivers = NULL;
 
-  if (identity == NULL || item->device == NULL)
+  if (identity == NULL)
     return;
 
   drivers = describe_drivers (identity, item->sysfs);
@@ -435,8 +302,7 @@ list_bound (const char *const *folders)
 
 void
 regiond_inventory_look (RegiondInventory  *self,
-                        const char *const *folders,
-                        gboolean           wait)
+                        const char *const *folders)
 {
   g_autoptr (GHashTable) bound = list_bound (folders);
   GHashTableIter iter;
@@ -451,23 +317,22 @@ regiond_inventory_look (RegiondInventory  *self,
       if (item != NULL)
         refresh (item);
       else
-        add (self, key, value, wait);
+        add (self, key, value);
     }
 }
 
 static void
-look_around (RegiondInventory *self,
-             gboolean          wait)
+look_around (RegiondInventory *self)
 {
   g_auto (GStrv) folders = regiond_hotplug_list (self->hotplug);
 
-  regiond_inventory_look (self, (const char *const *) folders, wait);
+  regiond_inventory_look (self, (const char *const *) folders);
 }
 
 void
 regiond_inventory_update (RegiondInventory *self)
 {
-  look_around (self, FALSE);
+  look_around (self);
 }
 
 static void
@@ -479,7 +344,21 @@ on_hotplug (const char *lost,
   if (lost != NULL)
     hide (self, lost);
   else
-    look_around (self, FALSE);
+    look_around (self);
+}
+
+/* Where nothing was lent nothing is done. */
+static void
+wait_for_recoveries (RegiondInventory *self)
+{
+  g_autoptr (GPtrArray) devices = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->items);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    g_ptr_array_add (devices, ((Item *) value)->device);
+  regiond_recovery_wait (devices);
 }
 
 /* What is not on vfio-pci any more cannot be claimed; its loans stay on record
@@ -504,6 +383,7 @@ regiond_inventory_start (RegiondInventory *self)
   /* First the events: nothing is missed between the two. */
   self->hotplug = regiond_hotplug_new (on_hotplug, self);
   lent = regiond_loans_list (self->loans);
-  look_around (self, TRUE);
+  look_around (self);
+  wait_for_recoveries (self);
   tell_of_absent (self, lent);
 }

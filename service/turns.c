@@ -127,12 +127,24 @@ change_workers (int more)
 }
 
 static gboolean
+has_worked (Entry *entry)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&work_lock);
+
+  return entry->worked;
+}
+
+/* Where the main thread itself has been held up the work may be back all the same. */
+static gboolean
 on_late (gpointer data)
 {
   RegiondTurns *self = data;
   Entry *entry = self->at_work;
 
   self->timer = 0;
+  if (has_worked (entry))
+    return G_SOURCE_REMOVE;
+
   self->stuck = TRUE;
   change_workers (1);
   self->func (self->owner, TRUE);

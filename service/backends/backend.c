@@ -150,6 +150,13 @@ regiond_backend_settle (RegiondBackend *self,
 }
 
 gboolean
+regiond_backend_recover (RegiondBackend *self,
+                         GError        **error)
+{
+  return REGIOND_BACKEND_GET_CLASS (self)->recover (self, error);
+}
+
+gboolean
 regiond_backend_park (RegiondBackend *self,
                       GError        **error)
 {

@@ -47,6 +47,7 @@ struct _RegiondBackendClass {
   RegiondHold *(*open_region) (RegiondBackend *self, const RegiondWindow *window, int *fd, GError **error);
   gboolean (*reset) (RegiondBackend *self, gboolean leased, GError **error);
   gboolean (*settle) (RegiondBackend *self, GError **error);
+  gboolean (*recover) (RegiondBackend *self, GError **error); /* NULL: there are never remains */
   gboolean (*park) (RegiondBackend *self, GError **error);
   gboolean (*abandon) (RegiondBackend *self, GError **error); /* NULL: as park */
   void (*leaving) (RegiondBackend *self, guint grace); /* before whoever listens; NULL: nothing to prepare */
@@ -83,7 +84,7 @@ gboolean          regiond_backend_check (RegiondBackend *self, GError **error);
 gboolean          regiond_backend_is_isolated (RegiondBackend *self);
 
 /* How many references there still are of what was lent before the service was
- * started: they count like those of ended leases. */
+ * started: they count like those of ended leases. Once there are none there never are. */
 guint             regiond_backend_count_remains (RegiondBackend *self);
 
 /* The mechanism that serves @access to @region now. NONE with NotSupported,
@@ -122,6 +123,11 @@ gboolean          regiond_backend_reset (RegiondBackend *self, gboolean leased, 
 /* No reference of any ended lease is left any more: what was held against them
  * (a claim) is let go. There may be active leases. Blocks. */
 gboolean          regiond_backend_settle (RegiondBackend *self, GError **error);
+
+/* While there are remains: takes the device from whoever has them, for as long as there
+ * are, then is parked without having been attached. Nothing is done where that has been
+ * done. Blocks. Busy, Failed, …: what cannot be done now may be tried again. */
+gboolean          regiond_backend_recover (RegiondBackend *self, GError **error);
 
 /* After the last lease: resets the device, and lets go of every resource that
  * need not be kept; nothing is done where that has been done already. Blocks. */

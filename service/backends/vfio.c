@@ -22,7 +22,7 @@ struct _RegiondVfioBackend {
   gboolean                  isolated; /* by an IOMMU, while it is lent */
   RegiondServer            *server;
   RegiondCustody           *custody;
-  int                       recovered; /* atomic: the core waits to hear that nothing remains */
+  int                       remembers; /* atomic: the core waits to hear that nothing remains */
   guint                     timer;
   guint                     remains; /* when they were last looked after */
 };
@@ -83,7 +83,7 @@ count_remains (RegiondBackend *backend)
   RegiondVfioBackend *self = REGIOND_VFIO_BACKEND (backend);
   guint remains = regiond_custody_count_remains (self->custody);
 
-  return g_atomic_int_get (&self->recovered) ? MAX (remains, 1) : remains;
+  return g_atomic_int_get (&self->remembers) ? MAX (remains, 1) : remains;
 }
 
 static RegiondRevocation
@@ -213,6 +213,13 @@ settle (RegiondBackend *backend,
 }
 
 static gboolean
+recover (RegiondBackend *backend,
+         GError        **error)
+{
+  return regiond_custody_recover (REGIOND_VFIO_BACKEND (backend)->custody, error);
+}
+
+static gboolean
 park (RegiondBackend *backend,
       GError        **error)
 {
@@ -280,6 +287,7 @@ regiond_vfio_backend_class_init (RegiondVfioBackendClass *klass)
   backend_class->open_region = open_region;
   backend_class->reset = reset;
   backend_class->settle = settle;
+  backend_class->recover = recover;
   backend_class->park = park;
   backend_class->abandon = abandon;
   backend_class->leaving = leaving;
@@ -375,7 +383,7 @@ on_look (gpointer data)
 
   if (remains == 0)
     {
-      g_atomic_int_set (&self->recovered, FALSE);
+      g_atomic_int_set (&self->remembers, FALSE);
       self->timer = 0;
     }
   if (remains != self->remains)
@@ -386,25 +394,16 @@ on_look (gpointer data)
   return remains > 0;
 }
 
-/* On the main thread. */
-static gboolean
-start_looking (gpointer data)
-{
-  RegiondVfioBackend *self = data;
-
-  if (self->timer == 0 && self->custody != NULL)
-    self->timer = g_timeout_add (LOOK_MS, on_look, self);
-  return G_SOURCE_REMOVE;
-}
-
 void
-regiond_vfio_backend_recover (RegiondBackend *backend,
-                              GArray         *serials)
+regiond_vfio_backend_remember (RegiondBackend *backend,
+                               GArray         *serials)
 {
   RegiondVfioBackend *self = REGIOND_VFIO_BACKEND (backend);
 
+  /* Whatever it is when it is looked next, that is news. */
   self->remains = G_MAXUINT;
-  g_atomic_int_set (&self->recovered, TRUE);
-  regiond_custody_recover (self->custody, serials);
-  g_idle_add_full (G_PRIORITY_DEFAULT, start_looking, g_object_ref (self), g_object_unref);
+  regiond_custody_remember (self->custody, serials);
+  g_atomic_int_set (&self->remembers, TRUE);
+  if (self->timer == 0)
+    self->timer = g_timeout_add (LOOK_MS, on_look, self);
 }

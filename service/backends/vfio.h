@@ -32,6 +32,6 @@ typedef struct {
 RegiondBackend *regiond_vfio_backend_new (const RegiondVfioSetup *setup, GError **error);
 
 /* Of the device something may be left that a former run has lent, under these
- * serial numbers (gint32, of witnesses; 0: nothing is known of it): it is claimed
- * at once, which cuts that, and counts as what remains. Blocks. */
-void            regiond_vfio_backend_recover (RegiondBackend *self, GArray *serials);
+ * serial numbers (gint32, of witnesses; 0: nothing is known of it): it counts as what
+ * remains. Main thread. */
+void            regiond_vfio_backend_remember (RegiondBackend *self, GArray *serials);

@@ -374,6 +374,15 @@ settle (RegiondBackend *backend,
 }
 
 static gboolean
+recover (RegiondBackend *backend,
+         GError        **error)
+{
+  Card *self = TEST_CARD (backend);
+
+  return go_through (self, "recover", self->recover_error, error);
+}
+
+static gboolean
 park (RegiondBackend *backend,
       GError        **error)
 {
@@ -392,6 +401,7 @@ card_finalize (GObject *object)
   g_clear_error (&self->attach_error);
   g_clear_error (&self->reset_error);
   g_clear_error (&self->settle_error);
+  g_clear_error (&self->recover_error);
   g_clear_error (&self->park_error);
   g_ptr_array_unref (self->regions);
   g_ptr_array_unref (self->bars);
@@ -424,6 +434,7 @@ card_class_init (CardClass *klass)
   backend_class->open_region = open_region;
   backend_class->reset = reset;
   backend_class->settle = settle;
+  backend_class->recover = recover;
   backend_class->park = park;
 }
 

@@ -16,7 +16,7 @@ struct _Card {
 
   /* What it is like. */
   GError            *blocker;    /* of check */
-  GError            *attach_error, *reset_error, *settle_error, *park_error;
+  GError            *attach_error, *reset_error, *settle_error, *recover_error, *park_error;
   RegiondMechanism   mechanism;  /* for "m" */
   RegiondRevocation  revocation; /* of that */
   const char *const *methods;

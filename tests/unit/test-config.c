@@ -323,6 +323,20 @@ test_unplugged (void)
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE);
 }
 
+/* A virtual function has no decoding of its own: it cannot be made dark. */
+static void
+test_virtual (void)
+{
+  g_auto (Device) device = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  device_init (&device);
+  sysfs_tree_link (&device.tree, "physfn", "0000:00:0f.0");
+  must_isolate (&device, TRUE);
+  g_assert_false (regiond_config_isolate (device.config, FALSE, &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED, "0000:00:10.0", "virtual function");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -340,5 +354,6 @@ main (int    argc,
   g_test_add_func ("/config/bus-mastering-is-not-put-back", test_restored_without_mastering);
   g_test_add_func ("/config/without-a-lease-nothing-is-put-back", test_nothing_saved);
   g_test_add_func ("/config/of-a-device-that-left-nothing-is-read", test_unplugged);
+  g_test_add_func ("/config/a-virtual-function-cannot-be-made-dark", test_virtual);
   return g_test_run ();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "backends/vfio/loans.h"
 #include "fixture.h"
-#include "mechanisms/witness.h"
 #include "sysfs-tree.h"
+#include "witnessed.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -63,27 +63,6 @@ put (Place      *self,
   g_assert_true (g_file_set_contents (path, text, -1, NULL));
 }
 
-/* An open file that has a witness, as a lent BAR is. */
-static int
-open_witnessed (RegiondWitness *witness)
-{
-  int fd = regiond_witness_open (witness, "/dev/null", O_RDONLY);
-
-  g_assert_cmpint (fd, >=, 0);
-  g_assert_cmpint (witness->keyring, >, 0);
-  return fd;
-}
-
-static gboolean
-skip_without_witness (void)
-{
-  if (regiond_witness_is_available ())
-    return FALSE;
-
-  g_test_skip ("this kernel gives no session keyrings");
-  return TRUE;
-}
-
 static void
 assert_lists (RegiondLoans *loans,
               const char   *address)
@@ -103,7 +82,7 @@ test_remembered (void)
   RegiondWitness witness;
   int fd;
 
-  if (skip_without_witness ())
+  if (witnessed_skip ())
     return;
 
   place_init (&place, BAR);
@@ -112,7 +91,7 @@ test_remembered (void)
   g_assert_cmpuint (nothing->len, ==, 0);
   assert_lists (loans, NULL);
 
-  fd = open_witnessed (&witness);
+  fd = witnessed_open (&witness);
   g_assert_true (regiond_loans_lend (loans, ADDRESS, witness.keyring, &error));
   assert_lists (loans, ADDRESS);
 

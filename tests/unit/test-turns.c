@@ -202,6 +202,23 @@ test_late (void)
   g_mutex_clear (&gate);
 }
 
+/* It is not the work that takes so long. */
+static void
+test_held_up (void)
+{
+  g_autoptr (GObject) owner = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (RegiondTurns) turns = regiond_turns_new (owner, on_stuck);
+  g_autoptr (GString) story = owners_story = g_string_new (NULL);
+  Step a = { story, 'a', REGIOND_TURN_LONG };
+
+  regiond_turns_set_limit (turns, 20);
+  regiond_turns_push (turns, &turn, &a);
+  g_assert_true (regiond_turns_wait (turns, g_get_monotonic_time () + 10 * G_TIME_SPAN_SECOND));
+  g_usleep (40 * 1000);
+  wait_until (a.done);
+  g_assert_cmpstr (story->str, ==, "ba da ");
+}
+
 /* As many as there are workers hang, and one comes after them. */
 static void
 test_workers (void)
@@ -317,6 +334,7 @@ main (int   argc,
   g_test_add_func ("/turns/who-has-nothing-to-do-is-passed-over", test_refused);
   g_test_add_func ("/turns/on-hold-nobody-begins", test_hold);
   g_test_add_func ("/turns/who-does-not-come-back-keeps-nobody-waiting", test_late);
+  g_test_add_func ("/turns/who-came-back-in-time-is-not-late-though-it-is-heard-of-late", test_held_up);
   g_test_add_func ("/turns/who-hangs-takes-no-worker-from-others", test_workers);
   g_test_add_func ("/turns/the-owner-lives-while-one-waits", test_owner);
   g_test_add_func ("/turns/a-refused-turn-keeps-nobody-alive", test_owner_refused);

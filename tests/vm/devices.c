@@ -207,3 +207,44 @@ device_wait_mappable (World *world,
 
   wait_until (is_mappable, &wanted, PATIENCE, "a BAR that can be mapped");
 }
+
+/* A device that hangs is given up after ten seconds, and this is a slow machine. */
+#define RESET_MOST 20000
+
+static gboolean
+reset_at (Wanted *wanted,
+          GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+
+  reply = g_dbus_connection_call_sync (wanted->world->root, "org.regiond1", wanted->path, DEVICE_INTERFACE, "Reset",
+                                       g_variant_new_parsed ("(@a{sv} {},)"), NULL, G_DBUS_CALL_FLAGS_NONE, RESET_MOST,
+                                       NULL, error);
+  return reply != NULL;
+}
+
+gboolean
+device_reset (World *world,
+              const char *address,
+              GError **error)
+{
+  g_autofree char *path = device_path (address);
+
+  return reset_at (&(Wanted){ world, path }, error);
+}
+
+static gboolean
+is_mended (gpointer data)
+{
+  return reset_at (data, NULL);
+}
+
+void
+device_mend (World *world,
+             const char *address)
+{
+  g_autofree char *path = device_path (address);
+  Wanted wanted = { world, path };
+
+  wait_until (is_mended, &wanted, PATIENCE, "a Reset that mends it");
+}

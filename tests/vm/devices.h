@@ -25,6 +25,12 @@ void device_bind_fails (World *world, const char *name, const char *address, con
 void device_unbind_fails (World *world, const char *name, const char *address, const char *options, ...)
     G_GNUC_NULL_TERMINATED;
 
+/* Reset as root. */
+gboolean device_reset (World *world, const char *address, GError **error);
+
+/* Waits until one succeeds. */
+void device_mend (World *world, const char *address);
+
 /* Takes the bridge above GUEST_SERIAL and GUEST_AUDIO from its hot-plug driver, with which
  * their group cannot be isolated, and which never takes it back. */
 void device_free_bridge (void);

@@ -255,6 +255,35 @@ test_who_spins_on_mmap_loses (void)
     }
 }
 
+/* Of a holder that never stands still it cannot be known whether a mapping has escaped:
+ * the device goes dark, and whoever maps another BAR of it is told. */
+static void
+test_who_cannot_be_looked_at_costs_all (void)
+{
+  g_autoptr (Bench) bench = bench_new (GUEST_E1000E);
+  g_autoptr (Opened) hers = person_open (bench->alice, bench->id, "bar0", "rwm", "{}");
+  g_autoptr (Opened) his = person_open (bench->bob, bench->id, "bar1", "rwm", "{}");
+  g_autofree char *her_map = person_do (bench->alice, "map-bar", hers->fd, "rw", "131072", NULL);
+  g_autofree char *his_map = person_do (bench->bob, "map-bar", his->fd, "rw", "131072", NULL);
+  g_autofree char *why = NULL;
+
+  g_free (person_do (bench->alice, "spin", hers->fd, "2", NULL));
+  bench_revoke (bench, hers);
+  person_wait_signal (bench->bob, his->path, "Ended ('superseded',)");
+  expect_taken (bench->bob, his_map);
+  g_free (person_fail (bench->bob, "EINVAL", "map", his->fd, "rw", NULL));
+  world_expect_string (bench->world, his->path, LEASE_INTERFACE, "State", "lingering");
+  why = person_open_fails (bench->bob, ERROR ("Lingering"), bench->id, "bar3", "r", "{}");
+  g_assert_nonnull (strstr (why, "switched off"));
+
+  /* It is dark for as long as anything of either is left. */
+  person_kill (bench->alice);
+  world_wait_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering", 1, SOON);
+  g_free (person_open_fails (bench->bob, ERROR ("Lingering"), bench->id, "bar3", "r", "{}"));
+  person_kill (bench->bob);
+  world_wait_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering", 0, SOON);
+}
+
 static void
 test_two_open_at_the_same_instant (void)
 {
@@ -373,6 +402,7 @@ main (int argc,
   g_test_add_func ("/bar/copy-that-sleeps-elsewhere", test_a_copy_that_sleeps_elsewhere);
   g_test_add_func ("/bar/copy-unread-in-a-socket", test_a_copy_unread_in_a_socket);
   g_test_add_func ("/bar/who-spins-on-mmap-loses", test_who_spins_on_mmap_loses);
+  g_test_add_func ("/bar/who-cannot-be-looked-at-costs-all-who-map-the-device", test_who_cannot_be_looked_at_costs_all);
   g_test_add_func ("/bar/two-open-at-the-same-instant", test_two_open_at_the_same_instant);
   g_test_add_func ("/bar/write-combining", test_write_combining);
   g_test_add_func ("/bar/kernel-gets-back-what-is-claimed", test_the_kernel_gets_it_back);

@@ -6,12 +6,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "devices.h"
 #include "guest.h"
+#include "hang.h"
 
 /* Of an nvme: what a reset clears, and nobody else writes (AQA). */
 #define REGISTER (0x24 / 4)
 #define MARK 0x00030003
+
+/* Of an e1000e: what opening and closing it leaves (VET), and the size of its first BAR. */
+#define E1000E_REGISTER (0x38 / 4)
+#define E1000E_MARK "0x1234"
+#define E1000E_SIZE "131072"
+
+#define SOON 20000
 
 static void
 crash (World *world)
@@ -78,7 +87,7 @@ test_what_a_crash_has_left_is_cut_and_lent_when_it_is_gone (void)
 
 /* Its first BAR, decoded, as the test's own. */
 static volatile guint32 *
-map_disk (const char *address)
+map_registers (const char *address)
 {
   g_autofree char *folder = g_strdup_printf ("/sys/bus/pci/devices/%s", address);
   g_autofree char *bar = g_build_filename (folder, "resource0", NULL);
@@ -131,7 +140,7 @@ test_what_was_not_lent_is_not_touched (void)
   world_set_rules (world, RULES_ALLOW_ALL);
   device_bind (world, address, "{}");
   device_bind (world, disk, "{}");
-  registers = map_disk (disk);
+  registers = map_registers (disk);
   registers[REGISTER] = MARK;
   g_assert_cmphex (registers[REGISTER], ==, MARK);
 
@@ -209,6 +218,108 @@ test_who_dies_with_the_service_holds_up_nobody (void)
   device_unbind (world, address, "{}");
 }
 
+/* A load does not come back with anything: the mapping was taken, and is not just dark. */
+static gboolean
+is_taken (gpointer data)
+{
+  Person *person = data;
+  guint serial = person_send (person, "load", "0", "0", "4", NULL);
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) value = person_finish (person, serial, &error);
+
+  return value == NULL && strstr (error->message, "SIGBUS") != NULL;
+}
+
+/* Whose group it is then is let be, until he lets go. */
+static void
+test_what_is_somebody_elses_is_claimed_when_he_lets_go (void)
+{
+  g_autoptr (Bench) bench = bench_new (GUEST_IVSHMEM);
+  g_autoptr (Opened) opened = person_open (bench->alice, bench->id, "bar2", "rwm", "{}");
+  g_autofree char *map = person_do (bench->alice, "map-bar", opened->fd, "rw", "4194304", NULL);
+  g_autofree char *node = g_strdup_printf ("/dev/vfio/%d", guest_group (bench->address));
+  int group;
+
+  g_assert_cmpstr (map, ==, "0");
+  crash (bench->world);
+  group = open (node, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (group, >=, 0);
+  start_again (bench->world);
+  g_assert_cmpuint (world_get_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering"), ==, 1);
+  g_usleep (2 * G_USEC_PER_SEC);
+  g_assert_false (is_taken (bench->alice));
+  g_free (person_open_fails (bench->bob, ERROR ("Lingering"), bench->id, "config", "r", "{}"));
+
+  close (group);
+  wait_until (is_taken, bench->alice, SOON, "what was lent is taken");
+  person_kill (bench->alice);
+  world_wait_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering", 0, SOON);
+}
+
+/* A device that keeps its state when it is opened and closed. */
+static void
+test_what_was_left_in_it_is_not_lent_again (void)
+{
+  g_autoptr (Bench) bench = bench_new (GUEST_E1000E);
+  g_autoptr (Opened) opened = person_open (bench->alice, bench->id, "bar0", "rwm", "{}");
+  g_autofree char *map = person_do (bench->alice, "map-bar", opened->fd, "rw", E1000E_SIZE, NULL);
+  g_autofree char *hers = NULL, *his = NULL, *his_map = NULL;
+  g_autoptr (Opened) later = NULL;
+  volatile guint32 *registers;
+
+  g_free (person_do (bench->alice, "store", map, "56", E1000E_MARK, NULL));
+  hers = person_do (bench->alice, "load", map, "56", "4", NULL);
+  g_assert_cmpstr (hers, ==, E1000E_MARK);
+  crash (bench->world);
+  start_again (bench->world);
+  person_kill (bench->alice);
+  world_wait_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering", 0, SOON);
+  world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "parked", SOON);
+
+  /* It has been reset, and is once more for its first lease. */
+  registers = map_registers (bench->address);
+  g_assert_cmphex (registers[E1000E_REGISTER], !=, 0x1234);
+  registers[E1000E_REGISTER] = 0x1234;
+  g_assert_cmphex (registers[E1000E_REGISTER], ==, 0x1234);
+  later = person_open (bench->bob, bench->id, "bar0", "rwm", "{}");
+  his_map = person_do (bench->bob, "map-bar", later->fd, "rw", E1000E_SIZE, NULL);
+  his = person_do (bench->bob, "load", his_map, "56", "4", NULL);
+  g_assert_cmpstr (his, !=, E1000E_MARK);
+  munmap ((void *) registers, 4096);
+}
+
+/* The service starts, and serves what does not hang. */
+static void
+test_a_device_that_hangs (void)
+{
+  g_autofree char *other = guest_find (GUEST_IVSHMEM);
+  g_autofree char *other_id = device_id (other);
+  g_autoptr (Bench) bench = bench_new (GUEST_E1000E);
+  g_autoptr (Opened) opened = person_open (bench->alice, bench->id, "bar0", "rwm", "{}");
+  g_autofree char *map = person_do (bench->alice, "map-bar", opened->fd, "rw", E1000E_SIZE, NULL);
+  g_autofree char *seen = NULL;
+  g_autoptr (Opened) mapped = NULL;
+  Hang hang;
+
+  device_bind (bench->world, other, "{}");
+  g_free (person_do (bench->alice, "store", map, "56", E1000E_MARK, NULL));
+  crash (bench->world);
+  hang_start (&hang, bench->address, "power/control");
+  start_again (bench->world);
+  mapped = person_open (bench->bob, other_id, "bar2", "rwm", "{}");
+  world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "failed", SOON);
+
+  /* It is not claimed, and does not decode. */
+  seen = person_do (bench->alice, "load", map, "56", "4", NULL);
+  g_assert_cmpstr (seen, !=, E1000E_MARK);
+  person_let_go (bench->bob, NULL, mapped->fd);
+  hang_end (&hang, NULL);
+  person_kill (bench->alice);
+  world_wait_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering", 0, SOON);
+  device_mend (bench->world, bench->address);
+  device_unbind (bench->world, other, "{'force': <true>}");
+}
+
 int
 main (int argc,
       char **argv)
@@ -218,6 +329,10 @@ main (int argc,
                    test_what_a_crash_has_left_is_cut_and_lent_when_it_is_gone);
   g_test_add_func ("/crash/what-was-not-lent-is-not-touched", test_what_was_not_lent_is_not_touched);
   g_test_add_func ("/crash/who-dies-with-the-service-holds-up-nobody", test_who_dies_with_the_service_holds_up_nobody);
+  g_test_add_func ("/crash/what-is-somebody-elses-is-claimed-when-he-lets-go",
+                   test_what_is_somebody_elses_is_claimed_when_he_lets_go);
+  g_test_add_func ("/crash/what-was-left-in-it-is-not-lent-again", test_what_was_left_in_it_is_not_lent_again);
+  g_test_add_func ("/crash/device-that-hangs-holds-up-neither-others-nor-the-service", test_a_device_that_hangs);
   g_test_add_func ("/crash/nothing-left-is-forgotten", test_nothing_left_after_a_crash_is_forgotten);
   return g_test_run ();
 }

@@ -10,6 +10,7 @@
 #include "bench.h"
 #include "devices.h"
 #include "guest.h"
+#include "hang.h"
 
 #define CONTAINER "/dev/vfio/vfio"
 #define DRIVERS "/sys/bus/pci/drivers"
@@ -222,57 +223,6 @@ test_a_region_that_it_lacks (void)
     }
 }
 
-/* A reset that does not come back: with the question of how it is to be done. */
-typedef struct
-{
-  char *fifo;
-  char *file;
-} Hang;
-
-static void
-hang_start (Hang *self,
-            const char *address)
-{
-  self->fifo = g_strdup ("/run/hang");
-  self->file = g_strdup_printf ("/sys/bus/pci/devices/%s/reset_method", address);
-  g_assert_no_errno (mkfifo (self->fifo, 0600));
-  g_assert_no_errno (mount (self->fifo, self->file, NULL, MS_BIND, NULL));
-}
-
-/* Who hangs comes back, and whoever comes next does not hang. */
-static void
-hang_end (Hang *self)
-{
-  const char methods[] = "flr bus\n";
-  int fd;
-
-  g_assert_no_errno (umount2 (self->file, MNT_DETACH));
-  fd = open (self->fifo, O_WRONLY | O_CLOEXEC);
-  g_assert_cmpint (fd, >=, 0);
-  g_assert_cmpint (write (fd, methods, strlen (methods)), ==, strlen (methods));
-  close (fd);
-  unlink (self->fifo);
-  g_free (self->fifo);
-  g_free (self->file);
-}
-
-static GVariant *
-try_reset (Bench *bench,
-           GError **error)
-{
-  return g_dbus_connection_call_sync (bench->world->root, "org.regiond1", bench->path, DEVICE_INTERFACE, "Reset",
-                                      g_variant_new_parsed ("(@a{sv} {},)"), NULL, G_DBUS_CALL_FLAGS_NONE, HANGS_MOST,
-                                      NULL, error);
-}
-
-static gboolean
-is_mended (gpointer data)
-{
-  g_autoptr (GVariant) reply = try_reset (data, NULL);
-
-  return reply != NULL;
-}
-
 static void
 test_a_reset_that_hangs (void)
 {
@@ -289,7 +239,8 @@ test_a_reset_that_hangs (void)
   guint serial;
 
   device_bind (bench->world, other, "{}");
-  hang_start (&hang, bench->address);
+  /* With the question of how it is to be done. */
+  hang_start (&hang, bench->address, "reset_method");
   start = g_get_monotonic_time ();
   serial = person_send_open (bench->alice, bench->id, "bar0", "rwm", "{}", "");
   world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "resetting", SOON);
@@ -302,12 +253,12 @@ test_a_reset_that_hangs (void)
   g_assert_nonnull (strstr (why, bench->address));
   world_expect_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "failed");
   again = person_open_fails (bench->alice, ERROR ("ResetFailed"), bench->id, "bar0", "rwm", "{}");
-  g_assert_null (try_reset (bench, &error));
+  g_assert_false (device_reset (bench->world, bench->address, &error));
   g_assert_nonnull (strstr (error->message, "cannot be reset"));
   person_let_go (bench->bob, NULL, mapped->fd);
 
-  hang_end (&hang);
-  wait_until (is_mended, bench, SOON, "a Reset mends it");
+  hang_end (&hang, "flr bus\n");
+  device_mend (bench->world, bench->address);
   world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "parked", SOON);
   opened = person_open (bench->alice, bench->id, "bar0", "rwm", "{}");
   device_unbind (bench->world, other, "{'force': <true>}");

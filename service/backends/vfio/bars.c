@@ -198,11 +198,12 @@ regiond_bars_list_claimed (RegiondBars *self,
 }
 
 void
-regiond_bars_set_cut (RegiondBars *self)
+regiond_bars_set_cut (RegiondBars *self,
+                      gboolean     all)
 {
   for (guint i = 0; i < BARS; i++)
     {
-      if (self->claimed[i])
+      if (self->bars[i] != NULL && (all || self->claimed[i]))
         regiond_bar_set_claimed (self->bars[i]);
     }
 }

@@ -39,8 +39,9 @@ gboolean     regiond_bars_claim (RegiondBars *self, RegiondHandle *handle, Regio
 #define REGIOND_BARS_FILES_MOST (6 * REGIOND_BAR_FILES_MOST)
 guint        regiond_bars_list_claimed (RegiondBars *self, int *files);
 
-/* What has been claimed is cut for certain: tells the BARs so. */
-void         regiond_bars_set_cut (RegiondBars *self);
+/* What has been claimed is cut for certain, or (@all) whatever there is, since the
+ * device answers nobody: tells the BARs so. */
+void         regiond_bars_set_cut (RegiondBars *self, gboolean all);
 
 /* The handle has been closed. */
 void         regiond_bars_set_free (RegiondBars *self);

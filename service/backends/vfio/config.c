@@ -267,6 +267,13 @@ verify_command (RegiondConfig *self,
   if (!judge (self, read_word (self, PCI_COMMAND, &command), "read", error))
     return FALSE;
 
+  if (self->shut && physical != NULL)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED,
+                   "Memory decoding of %s, a virtual function, cannot be switched off by itself", name);
+      return FALSE;
+    }
+
   if (command & never)
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED, "%s of %s cannot be switched off (COMMAND "

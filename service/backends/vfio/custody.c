@@ -8,6 +8,7 @@
 #include "backends/vfio/layout.h"
 #include "backends/vfio/lending.h"
 #include "backends/vfio/offer.h"
+#include "backends/vfio/remains.h"
 #include "backends/vfio/resetter.h"
 #include "backends/vfio/snapshot.h"
 #include "backends/vfio/zero.h"
@@ -26,14 +27,15 @@ struct _RegiondCustody {
   RegiondGate                *gate;
   RegiondSnapshot            *snapshot;
   RegiondBars                *bars;
+  RegiondRemains             *remains;
 
   GMutex       work; /* guards what follows: held for as long as the work takes */
   RegiondGrip *grip; /* what it tells is for any thread */
-  gboolean     adopted; /* made ours in every respect, not just claimed */
+  gboolean     adopted;   /* made ours in every respect, not just claimed */
+  gboolean     recovered; /* claimed, after a crash */
 
-  GMutex        lock; /* guards what follows: never held for long */
-  GPtrArray    *regions;
-  GArray       *remains; /* gint32, the serial numbers of witnesses */
+  GMutex     lock; /* guards what follows: never held for long */
+  GPtrArray *regions;
 
   /* Atomic. */
   int ready;
@@ -268,21 +270,6 @@ read_rom (RegiondCustody *self,
          regiond_snapshot_read (self->snapshot, regiond_grip_get_handle (self->grip), cancellable, error);
 }
 
-static gboolean
-refuse_remains (RegiondCustody *self,
-                GError        **error)
-{
-  guint remains = regiond_custody_count_remains (self);
-
-  if (remains == 0)
-    return TRUE;
-
-  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_LINGERING,
-               "Device %s is not lent yet: of what it was lent for before regiond was started anew, %u references are "
-               "left; end whoever holds them, and wait with Verify", regiond_sysfs_get_name (self->sysfs), remains);
-  return FALSE;
-}
-
 /* Whatever mapping anybody has had until now, a crashed regiond's clients above all,
  * is cut by the claim. */
 static gboolean
@@ -324,7 +311,7 @@ adopt (RegiondCustody *self,
        GCancellable   *cancellable,
        GError        **error)
 {
-  return refuse_remains (self, error) && enter (self, error) && regiond_grip_isolate (self->grip, error) &&
+  return regiond_remains_check (self->remains, error) && enter (self, error) && regiond_grip_isolate (self->grip, error) &&
          claim (self, error) && read_rom (self, cancellable, error) && make_fresh (self, error) &&
          regiond_config_save (self->config, error) && loosen (self, error);
 }
@@ -485,7 +472,7 @@ drop (RegiondCustody *self)
   gboolean clean = count_left (self) == 0;
   g_autoptr (GError) error = NULL;
 
-  self->adopted = FALSE;
+  self->adopted = self->recovered = FALSE;
   regiond_snapshot_drop (self->snapshot);
   regiond_grip_let_go (self->grip);
   g_atomic_int_set (&self->ready, FALSE);
@@ -502,12 +489,13 @@ is_on_its_way (RegiondCustody *self)
          regiond_grip_is_taken (self->grip);
 }
 
-/* What the kernel wants back cannot be reset any more, and the kernel waits. */
+/* What the kernel wants back cannot be reset any more, and the kernel waits. After a
+ * crash there is something to clean as soon as nothing is left. */
 static gboolean
 clean_up (RegiondCustody *self,
           GError        **error)
 {
-  if (is_on_its_way (self) || !self->adopted)
+  if (is_on_its_way (self) || !(self->adopted || (self->recovered && count_left (self) == 0)))
     return TRUE;
   return reset_alone (self, error);
 }
@@ -584,7 +572,7 @@ regiond_custody_reset (RegiondCustody *self,
   if (leased)
     return reset_in_place (self, error) && loosen (self, error);
 
-  done = refuse_remains (self, error) && reset_alone (self, error);
+  done = regiond_remains_check (self->remains, error) && reset_alone (self, error);
   if (!was_held)
     drop (self);
   return done;
@@ -595,35 +583,44 @@ regiond_custody_reset (RegiondCustody *self,
 guint
 regiond_custody_count_remains (RegiondCustody *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  for (guint i = self->remains->len; i > 0; i--)
-    {
-      RegiondWitness witness = { g_array_index (self->remains, gint32, i - 1) };
-
-      if (regiond_witness_is_gone (&witness))
-        g_array_remove_index_fast (self->remains, i - 1);
-    }
-  return self->remains->len;
+  return regiond_remains_count (self->remains);
 }
 
 void
+regiond_custody_remember (RegiondCustody *self,
+                          GArray         *serials)
+{
+  regiond_remains_add (self->remains, serials);
+}
+
+/* Nobody is given anything beside what is left, so it can be dark until that is gone,
+ * and it need not be looked whether a mapping has escaped the claim. At once, since
+ * the handle may take its time; opened, it decodes. */
+static gboolean
+reclaim (RegiondCustody *self,
+         GError        **error)
+{
+  if (!regiond_grip_hold_group (self->grip, error))
+    return FALSE;
+
+  regiond_grip_darken (self->grip);
+  return enter (self, error) && claim (self, error) && regiond_grip_isolate (self->grip, error);
+}
+
+gboolean
 regiond_custody_recover (RegiondCustody *self,
-                         GArray         *serials)
+                         GError        **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
-  g_autoptr (GError) error = NULL;
 
-  g_mutex_lock (&self->lock);
-  g_array_append_vals (self->remains, serials->data, serials->len);
-  g_mutex_unlock (&self->lock);
+  if (self->recovered || regiond_custody_count_remains (self) == 0)
+    return TRUE;
 
-  if (!enter (self, &error) || !claim (self, &error) || !regiond_grip_cut (self->grip, NULL, &error))
-    {
-      g_message ("device %s was lent before, and cannot be claimed now: %s", regiond_sysfs_get_name (self->sysfs),
-                 error->message);
-      regiond_grip_let_go (self->grip);
-    }
+  self->recovered = reclaim (self, error);
+  if (regiond_grip_get_handle (self->grip) == NULL)
+    regiond_grip_let_go (self->grip);
+  post_changed (self);
+  return self->recovered;
 }
 
 /* What can be known at any time. */
@@ -654,6 +651,8 @@ regiond_custody_find_mechanism (RegiondCustody      *self,
                                 RegiondAccess        access,
                                 GError             **error)
 {
+  if (!regiond_remains_check (self->remains, error))
+    return REGIOND_MECHANISM_NONE;
   return regiond_offer_find (self->grip, self->bars, is_held_against (self), region, access, error);
 }
 
@@ -678,7 +677,7 @@ custody_new (const RegiondCustodySetup *setup)
   self->gate = grip.gate = regiond_gate_new (self->sysfs);
   self->bars = grip.bars = regiond_bars_new (self->sysfs, self->watch, setup->owner, setup->claim);
   self->grip = regiond_grip_new (&grip);
-  self->remains = g_array_new (FALSE, FALSE, sizeof (gint32));
+  self->remains = regiond_remains_new (regiond_sysfs_get_name (self->sysfs));
   g_mutex_init (&self->work);
   g_mutex_init (&self->lock);
   return self;
@@ -717,7 +716,7 @@ clear (RegiondCustody *self)
   regiond_config_unref (self->config);
   regiond_snapshot_free (self->snapshot);
   g_ptr_array_unref (self->regions);
-  g_array_unref (self->remains);
+  regiond_remains_free (self->remains);
   g_weak_ref_clear (&self->owner);
   regiond_server_unref (self->server);
   regiond_watch_unref (self->watch);

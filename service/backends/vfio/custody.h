@@ -97,7 +97,12 @@ gboolean           regiond_custody_release (RegiondCustody *self, GError **error
  * has it who claims it. */
 gboolean           regiond_custody_abandon (RegiondCustody *self, GError **error);
 
-/* After a crash: claims the device at once, since of what a former run has lent
- * under these serial numbers (of witnesses) something may be left. Where the
- * group is somebody else's it is left alone. */
-void               regiond_custody_recover (RegiondCustody *self, GArray *serials);
+/* Something may be left of what a former run has lent under these serial numbers:
+ * nothing is lent beside it. Does not block. */
+void               regiond_custody_remember (RegiondCustody *self, GArray *serials);
+
+/* After a crash, while something is left: claims the device, and leaves it dark until
+ * nothing is. Errors of regiond_container_acquire (Busy: the group is somebody else's,
+ * and the device is not touched), regiond_handle_open and regiond_grip_isolate. It may
+ * be tried again. */
+gboolean           regiond_custody_recover (RegiondCustody *self, GError **error);

@@ -215,8 +215,6 @@ regiond_grip_loosen (RegiondGrip *self,
   return regiond_grip_isolate (self, error);
 }
 
-static void darken (RegiondGrip *self);
-
 /* What is left of leases could map again once the claim is let go; until somebody
  * has the device and claims it, it is not to be reached. */
 void
@@ -229,7 +227,7 @@ regiond_grip_let_go (RegiondGrip *self)
   leave_handle (self);
   regiond_gate_shut (self->gate);
   if (left)
-    darken (self);
+    regiond_grip_darken (self);
   regiond_gate_go (self->gate);
   regiond_bars_close (self->bars);
   regiond_grip_set_settled (self);
@@ -290,7 +288,8 @@ claim_until_none_is_left (RegiondGrip     *self,
 }
 
 /* Where it goes on like that, or cannot be known, the device answers nobody any
- * more: that is a cut as well. */
+ * more: that is a cut as well, of everything. Whoever else has a mapping is told by
+ * a bus error: claimed or not, it would read all ones. */
 static gboolean
 cut (RegiondGrip *self,
      RegiondBar  *bar,
@@ -306,17 +305,17 @@ cut (RegiondGrip *self,
   g_message ("device %s: memory decoding stays off until nothing of the leases that were revoked is left: "
              "a mapping may have escaped", regiond_sysfs_get_name (self->sysfs));
   g_atomic_int_set (&self->dark, TRUE);
-  return TRUE;
+  return regiond_bars_claim (self->bars, regiond_grip_get_handle (self), NULL, error);
 }
 
-/* It cannot be claimed: as a rule it is vfio-pci's no more. Whoever has a mapping
- * reaches nothing while the device does not decode, and a driver that switches that
- * on again claims it: one that has it already is let be. */
-static void
-darken (RegiondGrip *self)
+/* Whoever has a mapping reaches nothing while the device does not decode, and a driver
+ * that switches that on again claims it: one that has it already is let be. */
+void
+regiond_grip_darken (RegiondGrip *self)
 {
   g_autoptr (GError) error = NULL;
 
+  g_atomic_int_set (&self->owed, TRUE);
   g_atomic_int_set (&self->dark, TRUE);
   if (!regiond_grip_is_taken (self) && !regiond_gate_set_decoding (self->gate, FALSE, &error))
     g_debug ("%s", error->message);
@@ -327,7 +326,7 @@ regiond_grip_cut (RegiondGrip *self,
                   RegiondBar  *bar,
                   GError     **error)
 {
-  gboolean done;
+  gboolean done, isolated;
 
   if (self->container == NULL)
     {
@@ -339,10 +338,14 @@ regiond_grip_cut (RegiondGrip *self,
   g_atomic_int_set (&self->owed, TRUE);
   regiond_gate_stop (self->gate);
   done = cut (self, bar, error);
+
+  /* As a rule it is vfio-pci's no more. */
   if (!done)
-    darken (self);
+    regiond_grip_darken (self);
   regiond_gate_go (self->gate);
-  if (done)
-    regiond_bars_set_cut (self->bars);
-  return done && regiond_grip_isolate (self, error);
+
+  isolated = done && regiond_grip_isolate (self, error);
+  if (done && (isolated || !regiond_grip_is_dark (self)))
+    regiond_bars_set_cut (self->bars, regiond_grip_is_dark (self));
+  return isolated;
 }

@@ -68,9 +68,13 @@ gboolean          regiond_grip_isolate (RegiondGrip *self, GError **error);
 /* Claims every BAR of @regions. */
 gboolean          regiond_grip_claim_all (RegiondGrip *self, GPtrArray *regions, GError **error);
 
-/* Cuts every mapping of @bar, or of all (NULL), and whatever that takes with it, for
- * certain: it is owed from now on, and where a mapping may have escaped it is dark. */
+/* Cuts every mapping of @bar, and whatever that takes with it, for certain: it is
+ * owed from now on. Where a mapping may have escaped it is dark, and all BARs are cut. */
 gboolean          regiond_grip_cut (RegiondGrip *self, RegiondBar *bar, GError **error);
+
+/* Owed and dark from now on: decoding is switched off as far as that can be done
+ * at once. Isolate verifies it. */
+void              regiond_grip_darken (RegiondGrip *self);
 
 /* Nothing is left that a claim is held against. */
 void              regiond_grip_set_settled (RegiondGrip *self);
