@@ -24,6 +24,7 @@ struct _RegiondClient {
   grefcount       references;
   RegiondClients *clients; /* NULL when they have been freed */
   char           *name;
+  gboolean        process; /* and no bus name */
   gboolean        known;
   guint32         uid;
   guint32         pid;
@@ -155,6 +156,21 @@ regiond_clients_free (RegiondClients *self)
   g_free (self);
 }
 
+/* Takes @name. */
+static RegiondClient *
+client_new (char *name)
+{
+  RegiondClient *self = g_new0 (RegiondClient, 1);
+
+  g_ref_count_init (&self->references);
+  self->name = name;
+  self->uid = G_MAXUINT32;
+  g_queue_init (&self->curious);
+  self->gone = g_cancellable_new ();
+  self->leases = g_hash_table_new (NULL, NULL);
+  return self;
+}
+
 RegiondClient *
 regiond_clients_get (RegiondClients *self,
                      const char     *name)
@@ -164,16 +180,28 @@ regiond_clients_get (RegiondClients *self,
   if (client != NULL)
     return regiond_client_ref (client);
 
-  client = g_new0 (RegiondClient, 1);
-  g_ref_count_init (&client->references);
+  client = client_new (g_strdup (name));
   client->clients = self;
-  client->name = g_strdup (name);
-  client->uid = G_MAXUINT32;
-  g_queue_init (&client->curious);
-  client->gone = g_cancellable_new ();
-  client->leases = g_hash_table_new (NULL, NULL);
   g_hash_table_insert (self->table, client->name, client);
   return client;
+}
+
+RegiondClient *
+regiond_client_new_process (guint32 uid,
+                            guint32 pid)
+{
+  RegiondClient *self = client_new (g_strdup_printf ("process %u", pid));
+
+  self->process = self->known = TRUE;
+  self->uid = uid;
+  self->pid = pid;
+  return self;
+}
+
+gboolean
+regiond_client_is_process (RegiondClient *self)
+{
+  return self->process;
 }
 
 /* Until it vanishes. */

@@ -26,6 +26,11 @@ RegiondClient  *regiond_client_ref (RegiondClient *self);
 void            regiond_client_unref (RegiondClient *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondClient, regiond_client_unref)
 
+/* One that is no bus name but a process, for which something is had whether its agent stays
+ * or not: known, and never seen to leave. Its name is "process PID". */
+RegiondClient  *regiond_client_new_process (guint32 uid, guint32 pid);
+gboolean        regiond_client_is_process (RegiondClient *self);
+
 /* Asks the bus who the client is; once known, answers at once. FALSE with Gone
  * when the client has left. */
 void            regiond_client_identify (RegiondClient *self, GAsyncReadyCallback callback, gpointer data);

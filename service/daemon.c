@@ -17,6 +17,9 @@
 
 #define ID_MOST 64
 
+/* What a file system may take to say what file a shown descriptor is of. */
+#define PROOF_MOST_MS 5000
+
 static void
 on_vanished (gpointer data)
 {
@@ -148,7 +151,9 @@ regiond_daemon_new (GDBusConnection *connection,
   self->clients = regiond_clients_new (connection, on_vanished);
   self->objects = g_dbus_object_manager_server_new (REGIOND_PATH);
   self->server = make_server ();
-  if ((self->watch = regiond_watch_new (error)) == NULL || !regiond_absent_register (connection, error))
+  self->proofs = regiond_proofs_new (PROOF_MOST_MS);
+  if ((self->watch = regiond_watch_new (error)) == NULL || (self->bonds = regiond_bonds_new (error)) == NULL ||
+      !regiond_absent_register (connection, error))
     return NULL;
 
   add_configured (self);
@@ -174,6 +179,7 @@ regiond_daemon_free (RegiondDaemon *self)
 {
   g_autoptr (GList) devices = g_hash_table_get_values (self->devices);
 
+  regiond_proofs_free (self->proofs);
   g_clear_pointer (&self->inventory, regiond_inventory_free);
   g_clear_pointer (&self->binding, regiond_binding_unref);
   for (GList *l = devices; l != NULL; l = l->next)
@@ -199,6 +205,7 @@ regiond_daemon_free (RegiondDaemon *self)
   regiond_server_stop (self->server);
   regiond_server_unref (self->server);
   g_clear_pointer (&self->watch, regiond_watch_unref);
+  g_clear_pointer (&self->bonds, regiond_bonds_free);
   regiond_ledger_unref (self->ledger);
   regiond_budget_unref (self->budget);
   g_object_unref (self->objects);

@@ -3,11 +3,13 @@
 
 #include "authority.h"
 #include "backends/vfio/binding.h"
+#include "bond.h"
 #include "budget.h"
 #include "client.h"
 #include "groups.h"
 #include "ledger.h"
 #include "mechanisms/server.h"
+#include "proof.h"
 #include "refusals.h"
 #include "settings.h"
 #include "terms.h"
@@ -34,6 +36,8 @@ typedef struct {
   RegiondLedger            *ledger;
   RegiondRefusals          *refusals;
   RegiondWatch             *watch;
+  RegiondBonds             *bonds;  /* of leases to processes */
+  RegiondProofs            *proofs; /* descriptors that clients have sent */
   RegiondServer            *server; /* of proxied files */
   GDBusInterfaceSkeleton   *manager;
   GHashTable               *devices; /* last element of the path -> RegiondDevice */

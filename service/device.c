@@ -658,7 +658,7 @@ handle_open_region (RegiondDBusDevice     *object,
                     const char            *access,
                     GVariant              *options)
 {
-  regiond_opening_start (REGIOND_DEVICE (object), invocation, region, access, options);
+  regiond_opening_start (REGIOND_DEVICE (object), invocation, fd_list, region, access, options);
   return TRUE;
 }
 

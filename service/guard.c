@@ -178,7 +178,8 @@ drop_fds (GDBusMessage *message)
   g_autofree int *fds = NULL;
   int n = 0;
 
-  if (list == NULL || g_strcmp0 (g_dbus_message_get_member (message), "AttachLease") == 0)
+  if (list == NULL || g_str_equal (g_dbus_message_get_member (message), "AttachLease") ||
+      g_str_equal (g_dbus_message_get_member (message), "OpenRegion"))
     return;
 
   fds = g_unix_fd_list_steal_fds (list, &n);

@@ -19,6 +19,7 @@ struct _RegiondLease {
   RegiondDevice           *device;
   RegiondClient           *client;
   RegiondHold             *hold;
+  RegiondBond             *bond; /* until it has ended; or NULL */
   RegiondRegion           *region; /* the device's */
   gboolean                 exclusive;
   GPtrArray               *questions;
@@ -44,6 +45,7 @@ regiond_lease_finalize (GObject *object)
   g_clear_handle_id (&self->grace, g_source_remove);
   regiond_hold_listen (self->hold, NULL, NULL, NULL);
   g_clear_object (&self->hold);
+  g_clear_pointer (&self->bond, regiond_bond_free);
   g_clear_object (&self->device);
   g_clear_pointer (&self->client, regiond_client_unref);
   g_ptr_array_unref (self->questions);
@@ -64,6 +66,13 @@ regiond_lease_init (RegiondLease *self)
 {
 }
 
+/* The bus name: a process has none. */
+static const char *
+get_owner (RegiondLease *self)
+{
+  return regiond_client_is_process (self->client) ? "" : regiond_client_get_name (self->client);
+}
+
 RegiondLease *
 regiond_lease_new (const RegiondLeaseTerms *terms,
                    guint64                  number)
@@ -75,6 +84,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   self->device = g_object_ref (terms->device);
   self->client = regiond_client_ref (terms->client);
   self->hold = g_object_ref (terms->hold);
+  self->bond = terms->bond;
   self->region = terms->window.region;
   self->exclusive = terms->exclusive;
   self->questions = terms->questions != NULL ? g_ptr_array_ref (terms->questions) : g_ptr_array_new ();
@@ -84,7 +94,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   regiond_dbus_lease_set_access (lease, regiond_access_to_string (terms->window.access));
   regiond_dbus_lease_set_offset (lease, terms->window.offset);
   regiond_dbus_lease_set_size (lease, terms->window.length);
-  regiond_dbus_lease_set_owner (lease, regiond_client_get_name (terms->client));
+  regiond_dbus_lease_set_owner (lease, get_owner (self));
   regiond_dbus_lease_set_uid (lease, regiond_client_get_uid (terms->client));
   regiond_dbus_lease_set_pid (lease, regiond_client_get_pid (terms->client));
   regiond_dbus_lease_set_label (lease, terms->label);
@@ -96,6 +106,22 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
 
   regiond_client_add_lease (self->client, self);
   return self;
+}
+
+static void
+on_process_ended (gpointer data)
+{
+  RegiondLease *self = data;
+
+  regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_PROCESS_ENDED);
+}
+
+gboolean
+regiond_lease_watch_process (RegiondLease *self,
+                             GError      **error)
+{
+  return self->bond == NULL ||
+         regiond_bond_watch (self->bond, regiond_device_get_daemon (self->device)->bonds, on_process_ended, self, error);
 }
 
 void
@@ -230,9 +256,11 @@ tell_owner (RegiondLease *self,
             const char   *signal,
             GVariant     *parameters)
 {
-  g_dbus_connection_emit_signal (regiond_device_get_daemon (self->device)->connection,
-                                 regiond_client_get_name (self->client), self->path, LEASE_INTERFACE, signal,
-                                 parameters, NULL);
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (parameters);
+
+  if (get_owner (self)[0] != '\0')
+    g_dbus_connection_emit_signal (regiond_device_get_daemon (self->device)->connection, get_owner (self), self->path,
+                                   LEASE_INTERFACE, signal, sunk, NULL);
 }
 
 /* To everybody, as it is seen by everybody that the lease goes. */
@@ -282,6 +310,7 @@ regiond_lease_end (RegiondLease *self,
 
   self->ended = TRUE;
   g_clear_handle_id (&self->grace, g_source_remove);
+  g_clear_pointer (&self->bond, regiond_bond_free);
   regiond_client_remove_lease (self->client, self);
 
   if (!regiond_client_is_gone (self->client))
@@ -309,27 +338,95 @@ check_active (RegiondLease *self,
   return FALSE;
 }
 
+/* What belongs to a process belongs to its user. */
+static gboolean
+check_owner (RegiondLease  *self,
+             RegiondClient *caller,
+             GError       **error)
+{
+  if (!regiond_client_is_process (self->client) && caller != self->client)
+    g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                 "Lease %s belongs to %s: only its owner can release it; Revoke is for administrators "
+                 "(polkit action org.regiond1.revoke-lease)",
+                 self->path, regiond_client_get_name (self->client));
+  else if (regiond_client_get_uid (caller) != regiond_client_get_uid (self->client))
+    g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                 "Lease %s belongs to %s: only its user, %u, can release it; Revoke is for administrators "
+                 "(polkit action org.regiond1.revoke-lease)",
+                 self->path, regiond_client_get_name (self->client), regiond_client_get_uid (self->client));
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
+static void
+release (RegiondLease          *self,
+         RegiondClient         *caller,
+         GDBusMethodInvocation *invocation)
+{
+  GError *error = NULL;
+
+  if (!check_owner (self, caller, &error) || !check_active (self, &error))
+    {
+      regiond_error_return (invocation, error);
+      return;
+    }
+
+  regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_RELEASED);
+  regiond_dbus_lease_complete_release (REGIOND_DBUS_LEASE (self), invocation);
+}
+
+/* One Release under way, for which it has to be known who asks. */
+typedef struct {
+  RegiondLease          *lease;
+  RegiondClient         *caller;
+  GDBusMethodInvocation *invocation;
+} Release;
+
+static void
+release_free (Release *self)
+{
+  g_object_unref (self->lease);
+  regiond_client_unref (self->caller);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Release, release_free)
+
+static void
+on_releaser_known (GObject      *source,
+                   GAsyncResult *result,
+                   gpointer      data)
+{
+  g_autoptr (Release) self = data;
+  GError *error = NULL;
+
+  if (regiond_permit_ask_finish (result, &error))
+    release (self->lease, self->caller, self->invocation);
+  else
+    regiond_error_return (self->invocation, error);
+}
+
 static gboolean
 handle_release (RegiondDBusLease      *object,
                 GDBusMethodInvocation *invocation)
 {
   g_autoptr (RegiondLease) self = g_object_ref (REGIOND_LEASE (object));
-  const char *sender = g_dbus_method_invocation_get_sender (invocation);
-  GError *error = NULL;
+  RegiondDaemon *daemon = regiond_device_get_daemon (self->device);
+  g_autoptr (RegiondClient) caller = NULL;
+  Release *under_way;
 
-  if (!g_str_equal (sender, regiond_client_get_name (self->client)))
+  caller = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
+  if (!regiond_client_is_process (self->client))
     {
-      g_set_error (&error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
-                   "Lease %s belongs to %s: only its owner can release it; Revoke is for administrators "
-                   "(polkit action org.regiond1.revoke-lease)",
-                   self->path, regiond_client_get_name (self->client));
-      return regiond_error_return (invocation, error);
+      release (self, caller, invocation);
+      return TRUE;
     }
-  if (!check_active (self, &error))
-    return regiond_error_return (invocation, error);
 
-  regiond_tenancy_end (regiond_device_get_tenancy (self->device), self, REGIOND_END_RELEASED);
-  regiond_dbus_lease_complete_release (object, invocation);
+  under_way = g_new (Release, 1);
+  *under_way = (Release){ g_steal_pointer (&self), g_steal_pointer (&caller), invocation };
+  regiond_permit_ask (daemon->authority, under_way->caller, NULL, NULL, on_releaser_known, under_way);
   return TRUE;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/backend.h"
+#include "bond.h"
 #include "client.h"
 #include "regiond-dbus.h"
 #include "terms.h"
@@ -14,7 +15,7 @@ G_DECLARE_FINAL_TYPE (RegiondLease, regiond_lease, REGIOND, LEASE, RegiondDBusLe
 
 typedef struct _RegiondDevice RegiondDevice;
 
-/* What a new lease is made of; everything is copied or referenced. */
+/* What a new lease is made of; everything else is copied or referenced. */
 typedef struct {
   RegiondDevice    *device;
   RegiondWindow     window;
@@ -24,11 +25,16 @@ typedef struct {
   const char       *label;
   RegiondClient    *client;
   RegiondHold      *hold;
+  RegiondBond      *bond;      /* to the process with which it ends, which is taken; or NULL */
   GPtrArray        *questions; /* RegiondQuestion: what polkit has said yes to; NULL: it was not asked */
 } RegiondLeaseTerms;
 
 /* Not yet on the bus. @number is the last element of its path. */
 RegiondLease   *regiond_lease_new (const RegiondLeaseTerms *terms, guint64 number);
+
+/* From now on it ends with the process that it is tied to, if there is one. LimitExceeded or
+ * Failed when the kernel gives no watch. */
+gboolean        regiond_lease_watch_process (RegiondLease *self, GError **error);
 
 /* Puts it on the bus, takes it off. */
 void            regiond_lease_export (RegiondLease *self);

@@ -13,7 +13,7 @@ typedef struct {
   const char *region;
   const char *access;
   const char *lease;  /* object path */
-  const char *owner;  /* unique bus name */
+  const char *owner;  /* unique bus name, or "process PID" */
   guint32     uid;
   guint32     pid;
   const char *reason;

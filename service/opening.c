@@ -20,7 +20,9 @@ typedef struct {
   RegiondRequest        *request;
   GDBusMethodInvocation *invocation;
   RegiondClient         *client;
-  GPtrArray             *questions; /* RegiondQuestion: what polkit is asked */
+  RegiondClient         *holder;    /* whose lease it will be: the client's, or a process's */
+  GPtrArray             *questions; /* RegiondQuestion: what polkit is asked, one after the other */
+  guint                  asked;     /* how many of them */
   GError                *error; /* the first thing in the way */
   gboolean               answered; /* the work has not come back in time */
   RegiondCharge         *charge; /* before there is a hold to keep it */
@@ -38,6 +40,7 @@ opening_free (Opening *self)
   g_clear_pointer (&self->charge, regiond_charge_free);
   g_clear_error (&self->error);
   g_clear_pointer (&self->client, regiond_client_unref);
+  g_clear_pointer (&self->holder, regiond_client_unref);
   g_ptr_array_unref (self->questions);
   regiond_request_free (self->request);
   g_free (self);
@@ -116,7 +119,7 @@ static gboolean
 check_again (Opening *self,
              GError **error)
 {
-  return check_client (self, error) && regiond_request_check (self->request, self->client, error);
+  return check_client (self, error) && regiond_request_check (self->request, self->holder, error);
 }
 
 static void await_turn (Opening *self);
@@ -134,7 +137,7 @@ static gboolean
 pay (Opening *self,
      GError **error)
 {
-  RegiondPurchase purchase = regiond_request_make_purchase (self->request, self->client);
+  RegiondPurchase purchase = regiond_request_make_purchase (self->request, self->holder);
   RegiondLedger *ledger = regiond_device_get_daemon (self->device)->ledger;
   g_autoptr (GError) unpaid = NULL;
   gboolean patience;
@@ -171,7 +174,7 @@ begin (gpointer data)
   Opening *self = data;
   GError *error = NULL;
 
-  self->request->window.uid = regiond_client_get_uid (self->client);
+  self->request->window.uid = regiond_client_get_uid (self->holder);
 
   if (!check_again (self, &error) || !is_group_settled (self) || !pay (self, &error))
     {
@@ -197,6 +200,17 @@ work (gpointer data)
     self->hold = regiond_backend_open_region (backend, &self->request->window, &self->fd, &self->error);
 }
 
+/* What is asked again. Who opens for a process and leaves has nothing more to do with it. */
+static GPtrArray *
+list_lasting (Opening *self)
+{
+  guint last = self->questions->len - 1;
+
+  if (self->request->detach)
+    g_ptr_array_remove_range (self->questions, 0, last);
+  return self->questions;
+}
+
 static RegiondLease *
 make_lease (Opening *self,
             GError **error)
@@ -208,16 +222,18 @@ make_lease (Opening *self,
     .revocation = self->request->revocation,
     .exclusive = self->request->window.exclusive,
     .label = self->request->label,
-    .client = self->client,
+    .client = self->holder,
     .hold = self->hold,
-    .questions = self->questions,
+    .bond = g_steal_pointer (&self->request->bond),
+    .questions = list_lasting (self),
   };
   RegiondDaemon *daemon = regiond_device_get_daemon (self->device);
   g_autoptr (RegiondLease) lease = regiond_lease_new (&terms, daemon->next_lease++);
 
-  if (!regiond_tenancy_add (regiond_device_get_tenancy (self->device), lease, error))
+  if (!regiond_lease_watch_process (lease, error) ||
+      !regiond_tenancy_add (regiond_device_get_tenancy (self->device), lease, error))
     {
-      regiond_client_remove_lease (self->client, lease);
+      regiond_client_remove_lease (self->holder, lease);
       return NULL;
     }
   return g_steal_pointer (&lease);
@@ -339,6 +355,8 @@ done (gpointer data)
     regiond_parking_push (device);
 }
 
+static void ask (Opening *self);
+
 static void
 on_permitted (GObject      *source,
               GAsyncResult *result,
@@ -350,6 +368,8 @@ on_permitted (GObject      *source,
   /* What has been removed meanwhile may have no turn for a while. */
   if (!regiond_permit_ask_finish (result, &error) || !regiond_device_check_usable (self->device, &error))
     refuse (self, error);
+  else if (self->asked < self->questions->len)
+    ask (self);
   else
     await_turn (self);
 }
@@ -361,22 +381,55 @@ is_worthwhile (gpointer data,
 {
   Opening *self = data;
 
-  return check_client (self, error) && regiond_request_is_worthwhile (self->request, self->client, error);
+  return check_client (self, error) && regiond_request_is_worthwhile (self->request, self->holder, error);
+}
+
+static void
+ask (Opening *self)
+{
+  RegiondQuestion *question = g_ptr_array_index (self->questions, self->asked++);
+
+  regiond_permit_ask (regiond_device_get_daemon (self->device)->authority, self->client, regiond_question_ref (question),
+                      is_worthwhile, on_permitted, self);
+}
+
+/* For a process: may the caller have it, and for that one; and if the lease is not the caller's,
+ * may the process have it? That is what is asked again as long as it lasts. */
+static void
+make_questions (Opening *self)
+{
+  RegiondRequest *request = self->request;
+  RegiondQuestion *about_process;
+
+  self->questions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_question_unref);
+  g_ptr_array_add (self->questions, regiond_request_make_question (request, self->invocation));
+  if (request->bond != NULL)
+    g_ptr_array_add (self->questions, regiond_request_make_delegation (request, self->invocation));
+  if (request->detach)
+    {
+      about_process = regiond_request_make_question (request, self->invocation);
+      about_process->about = regiond_bond_make_subject (request->bond);
+      g_ptr_array_add (self->questions, about_process);
+    }
 }
 
 void
 regiond_opening_start (RegiondDevice         *device,
                        GDBusMethodInvocation *invocation,
+                       GUnixFDList           *fds,
                        const char            *region,
                        const char            *access,
                        GVariant              *options)
 {
   RegiondDaemon *daemon = regiond_device_get_daemon (device);
   GError *error = NULL;
-  g_autoptr (RegiondRequest) request = regiond_request_new (device, region, access, options, &error);
-  RegiondQuestion *question;
+  g_autoptr (RegiondRequest) request = regiond_request_new (device, region, access, options, fds, &error);
+  g_autoptr (RegiondClient) client = NULL;
   Opening *self;
 
+  client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
+  if (fds != NULL)
+    regiond_proofs_close_all (daemon->proofs, regiond_client_get_uid (client), fds);
   if (request == NULL || !regiond_request_settle (request, &error))
     {
       regiond_error_return (invocation, error);
@@ -387,10 +440,9 @@ regiond_opening_start (RegiondDevice         *device,
   self->device = device;
   self->invocation = invocation;
   self->fd = -1;
-  self->client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
+  self->client = g_steal_pointer (&client);
   self->request = g_steal_pointer (&request);
-  question = regiond_request_make_question (self->request, invocation);
-  self->questions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_question_unref);
-  g_ptr_array_add (self->questions, regiond_question_ref (question));
-  regiond_permit_ask (daemon->authority, self->client, question, is_worthwhile, on_permitted, self);
+  self->holder = regiond_request_find_holder (self->request, self->client);
+  make_questions (self);
+  ask (self);
 }

@@ -3,8 +3,8 @@
 
 #include <gio/gio.h>
 
-/* One option that a method knows. @type is a D-Bus type: "b", "u", "t" or "s";
- * @value points to a gboolean, guint32, guint64 or const char *, which keeps
+/* One option that a method knows. @type is a D-Bus type: "b", "u", "t", "h" or "s";
+ * @value points to a gboolean, guint32, guint64, gint32 or const char *, which keeps
  * what it holds when the option is absent. A string belongs to the dictionary. */
 typedef struct {
   const char *name;

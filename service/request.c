@@ -10,6 +10,7 @@
 void
 regiond_request_free (RegiondRequest *self)
 {
+  g_clear_pointer (&self->bond, regiond_bond_free);
   g_object_unref (self->device);
   g_free (self->least);
   g_free (self->label);
@@ -81,14 +82,63 @@ read_revocation (RegiondRequest *self,
   return TRUE;
 }
 
+/* Who has nothing on the bus has nothing there for himself: Exclusive is a bus name. */
+static gboolean
+check_detach (RegiondRequest *self,
+              gboolean        bound,
+              GError        **error)
+{
+  if (self->detach && !bound)
+    g_set_error_literal (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                         "The option 'detach' is for a lease that is tied to a process; name it by 'bind-to'");
+  else if (self->detach && self->window.exclusive)
+    g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                         "A device cannot be had with 'exclusive' and 'detach': it is had exclusively by a bus name; "
+                         "ask without one of them");
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
+static gboolean
+read_bond (RegiondRequest *self,
+           GVariant       *options,
+           GUnixFDList    *fds,
+           GError        **error)
+{
+  int n = 0;
+  const int *list = fds != NULL ? g_unix_fd_list_peek_fds (fds, &n) : NULL;
+  gint32 bind_to;
+  gboolean bound = g_variant_lookup (options, "bind-to", "h", &bind_to);
+
+  if (!check_detach (self, bound, error))
+    return FALSE;
+  if (!bound)
+    return TRUE;
+  if (bind_to < 0 || bind_to >= n)
+    {
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                   "The option 'bind-to' is descriptor %d of the message, which has %d; send a pidfd along", bind_to, n);
+      return FALSE;
+    }
+
+  self->bond = regiond_bond_new (list[bind_to], error);
+  return self->bond != NULL;
+}
+
 static gboolean
 read_options (RegiondRequest *self,
               GVariant       *options,
+              GUnixFDList    *fds,
               GError        **error)
 {
   const char *label = "", *least = NULL;
   guint64 offset = 0, length = G_MAXUINT64;
+  gint32 bind_to;
   const RegiondOption known[] = {
+    { "bind-to", "h", &bind_to },
+    { "detach", "b", &self->detach },
     { "exclusive", "b", &self->window.exclusive },
     { "interactive", "b", &self->interactive },
     { "label", "s", &label },
@@ -99,7 +149,7 @@ read_options (RegiondRequest *self,
   };
 
   if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error) || !read_part (self, offset, length, error) ||
-      !read_revocation (self, least, error))
+      !read_revocation (self, least, error) || !read_bond (self, options, fds, error))
     return FALSE;
   if (!regiond_text_is_printable (label, LABEL_MOST))
     {
@@ -117,14 +167,24 @@ regiond_request_new (RegiondDevice *device,
                      const char    *region,
                      const char    *access,
                      GVariant      *options,
+                     GUnixFDList   *fds,
                      GError       **error)
 {
   g_autoptr (RegiondRequest) self = g_new0 (RegiondRequest, 1);
 
   self->device = g_object_ref (device);
-  if (!read_region (self, region, access, error) || !read_options (self, options, error))
+  if (!read_region (self, region, access, error) || !read_options (self, options, fds, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+RegiondClient *
+regiond_request_find_holder (RegiondRequest *self,
+                             RegiondClient  *caller)
+{
+  if (!self->detach)
+    return regiond_client_ref (caller);
+  return regiond_client_new_process (regiond_bond_get_uid (self->bond), regiond_bond_get_pid (self->bond));
 }
 
 /* NONE with the reason. */
@@ -225,7 +285,8 @@ regiond_request_check (RegiondRequest *self,
                        RegiondClient  *client,
                        GError        **error)
 {
-  return regiond_device_admits (self->device, client, self->window.exclusive, error) && check_mechanism (self, error);
+  return (self->bond == NULL || regiond_bond_check (self->bond, error)) &&
+         regiond_device_admits (self->device, client, self->window.exclusive, error) && check_mechanism (self, error);
 }
 
 RegiondPurchase
@@ -252,11 +313,11 @@ regiond_request_is_worthwhile (RegiondRequest *self,
          regiond_ledger_admits (regiond_device_get_daemon (self->device)->ledger, &purchase, error);
 }
 
-RegiondQuestion *
-regiond_request_make_question (RegiondRequest        *self,
-                               GDBusMethodInvocation *invocation)
+static RegiondQuestion *
+make_question (RegiondRequest        *self,
+               GDBusMethodInvocation *invocation,
+               const char            *action)
 {
-  const char *action = self->window.access & REGIOND_ACCESS_WRITE ? "org.regiond1.write-region" : "org.regiond1.read-region";
   g_autofree char *offset = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.offset);
   g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, self->window.length);
   RegiondQuestion *question;
@@ -276,5 +337,22 @@ regiond_request_make_question (RegiondRequest        *self,
   regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
   regiond_question_add (question, "label", self->label);
   regiond_question_add (question, "proof", "");
+  if (self->bond != NULL)
+    regiond_bond_add_details (self->bond, question);
   return question;
+}
+
+RegiondQuestion *
+regiond_request_make_question (RegiondRequest        *self,
+                               GDBusMethodInvocation *invocation)
+{
+  return make_question (self, invocation, self->window.access & REGIOND_ACCESS_WRITE ? "org.regiond1.write-region"
+                                                                                      : "org.regiond1.read-region");
+}
+
+RegiondQuestion *
+regiond_request_make_delegation (RegiondRequest        *self,
+                                 GDBusMethodInvocation *invocation)
+{
+  return make_question (self, invocation, "org.regiond1.delegate");
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "bond.h"
 #include "device.h"
+
+#include <gio/gunixfdlist.h>
 
 /* What somebody asks for when a region is to be opened, and what of it can be
  * had: the same for OpenRegion and for Explain. */
@@ -11,15 +14,21 @@ typedef struct {
   char             *least;  /* the option "revocation", or NULL */
   char             *label;
   gboolean          interactive;
+  RegiondBond      *bond;   /* to the process that the lease is tied to, or NULL */
+  gboolean          detach; /* from the bus name that asks */
   RegiondMechanism  mechanism; /* NONE and ON_CLOSE until it is settled */
   RegiondRevocation revocation;
 } RegiondRequest;
 
-/* Reads the arguments of OpenRegion. NotFound (the region), InvalidArgs. */
+/* Reads the arguments of OpenRegion. @fds: the descriptors that came along, which are
+ * left where they are, or NULL. NotFound (the region, the process), InvalidArgs. */
 RegiondRequest *regiond_request_new (RegiondDevice *device, const char *region, const char *access, GVariant *options,
-                                     GError **error);
+                                     GUnixFDList *fds, GError **error);
 void            regiond_request_free (RegiondRequest *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRequest, regiond_request_free)
+
+/* Who will have the lease, if @caller asks: the caller, or a process. A reference. */
+RegiondClient  *regiond_request_find_holder (RegiondRequest *self, RegiondClient *caller);
 
 /* Finds mechanism and revocation. FALSE where it cannot be had, whoever asks:
  * NotSupported, Lingering or Busy says why, and what could be had instead. */
@@ -36,5 +45,7 @@ RegiondPurchase regiond_request_make_purchase (RegiondRequest *self, RegiondClie
 /* The same check with the ledger's word on top: whether it is worth asking polkit. */
 gboolean        regiond_request_is_worthwhile (RegiondRequest *self, RegiondClient *client, GError **error);
 
-/* What polkit is asked about it, for the sender of @invocation. */
+/* What polkit is asked about it, for the sender of @invocation: whether he may have it; and
+ * whether he may have it for the process. */
 RegiondQuestion *regiond_request_make_question (RegiondRequest *self, GDBusMethodInvocation *invocation);
+RegiondQuestion *regiond_request_make_delegation (RegiondRequest *self, GDBusMethodInvocation *invocation);

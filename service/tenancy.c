@@ -234,7 +234,7 @@ deserves_patience (RegiondTenancy *self,
 {
   RegiondHold *hold = regiond_lease_get_hold (lease);
 
-  if (end != REGIOND_END_DISCONNECTED && end != REGIOND_END_RELEASED)
+  if (end != REGIOND_END_DISCONNECTED && end != REGIOND_END_RELEASED && end != REGIOND_END_PROCESS_ENDED)
     return FALSE;
   if (regiond_hold_is_dear (hold))
     return TRUE;

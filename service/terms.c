@@ -119,7 +119,7 @@ regiond_end_to_string (RegiondEnd end)
     [REGIOND_END_RELEASED] = "released",     [REGIOND_END_DISCONNECTED] = "disconnected",
     [REGIOND_END_REVOKED] = "revoked",       [REGIOND_END_SUPERSEDED] = "superseded",
     [REGIOND_END_REMOVED] = "removed",       [REGIOND_END_UNPLUGGED] = "unplugged",
-    [REGIOND_END_SHUTDOWN] = "shutdown",
+    [REGIOND_END_PROCESS_ENDED] = "process-ended", [REGIOND_END_SHUTDOWN] = "shutdown",
   };
 
   return names[end];

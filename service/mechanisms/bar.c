@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PLAIN, COMBINED, N_FILES };
@@ -41,6 +44,7 @@ struct _RegiondBarHold {
   RegiondHold parent_instance;
   RegiondBar *bar;
   int         set;    /* the epoll set */
+  int         item;   /* what its only item is called in there: the fd's number when it was lent */
   int         claims; /* of the bar, when it was lent */
   gboolean    wanted; /* to be cut; guarded by the bar's lock */
 };
@@ -290,6 +294,35 @@ ref_source (RegiondHold *hold)
   return REGIOND_SOURCE (g_object_ref (REGIOND_BAR_HOLD (hold)->bar));
 }
 
+/* Where the kernel cannot compare (no CONFIG_KCMP). */
+static gboolean
+is_same_file (RegiondBar         *self,
+              const RegiondProof *proof)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  struct stat status;
+
+  for (guint i = 0; i < N_FILES; i++)
+    {
+      if (self->files[i] >= 0 && fstat (self->files[i], &status) == 0 && status.st_dev == proof->device &&
+          status.st_ino == proof->inode)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Whether it is the very description that the set lists: kcmp(2). */
+static gboolean
+is_shown (RegiondHold        *hold,
+          const RegiondProof *proof)
+{
+  RegiondBarHold *self = REGIOND_BAR_HOLD (hold);
+  struct kcmp_epoll_slot slot = { .efd = self->set, .tfd = self->item };
+  long order = syscall (SYS_kcmp, getpid (), getpid (), KCMP_EPOLL_TFD, proof->fd, &slot);
+
+  return order == 0 || (order < 0 && errno == ENOSYS && !is_cut (hold) && is_same_file (self->bar, proof));
+}
+
 static gboolean
 watch_file (RegiondBar     *self,
             guint           file,
@@ -350,6 +383,7 @@ regiond_bar_hold_class_init (RegiondBarHoldClass *klass)
   hold_class->is_cutting = is_cutting;
   hold_class->cut = cut;
   hold_class->listen = listen_to;
+  hold_class->is_shown = is_shown;
 }
 
 static void
@@ -444,6 +478,7 @@ regiond_bar_open (RegiondBar     *self,
   if (*fd < 0)
     return NULL;
 
+  hold->item = *fd;
   hold->set = make_set (*fd, error);
   if (hold->set < 0)
     {

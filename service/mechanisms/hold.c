@@ -106,6 +106,13 @@ regiond_hold_listen (RegiondHold    *self,
   return REGIOND_HOLD_GET_CLASS (self)->listen (self, func, data, error);
 }
 
+gboolean
+regiond_hold_is_shown (RegiondHold        *self,
+                       const RegiondProof *proof)
+{
+  return REGIOND_HOLD_GET_CLASS (self)->is_shown (self, proof);
+}
+
 void
 regiond_hold_keep_charge (RegiondHold   *self,
                           RegiondCharge *charge)

@@ -3,6 +3,7 @@
 
 #include "ledger.h"
 #include "mechanisms/source.h"
+#include "proof.h"
 #include "terms.h"
 
 /* What one lease's fd holds on to, in whatever process it has got to: the way
@@ -26,6 +27,7 @@ struct _RegiondHoldClass {
   gboolean (*is_cutting) (RegiondHold *self); /* NULL: a cut is always made at once */
   void     (*cut) (RegiondHold *self);
   gboolean (*listen) (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
+  gboolean (*is_shown) (RegiondHold *self, const RegiondProof *proof);
 };
 
 /* Whether it is proved that no reference is left. FALSE: not proved. */
@@ -62,6 +64,10 @@ gboolean regiond_hold_shares_fate (RegiondHold *self, RegiondHold *other);
  * have one listener between them. Without @func one that is its own is told no
  * more. LimitExceeded or Failed when the kernel gives no watch. */
 gboolean regiond_hold_listen (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
+
+/* Whether @proof shows what @self holds on to, or another copy of it: the same open file
+ * description, where the kernel can tell; else the same living file, where it is lent still. */
+gboolean regiond_hold_is_shown (RegiondHold *self, const RegiondProof *proof);
 
 /* What the lease costs, which is taken: it is charged for as long as the hold
  * is there, lease or no lease. */

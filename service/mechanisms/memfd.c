@@ -26,6 +26,7 @@ struct _RegiondMemfd {
   char          *name;
   guint64        size;
   int            fd; /* regiond's own description, read and write, never handed out */
+  struct stat    status; /* by which the file is known */
   int            retired;
   int            watch_id;
   GMutex         lock; /* guards bytes */
@@ -128,7 +129,7 @@ make (RegiondMemfd *self)
   path = g_strdup_printf ("/proc/self/fd/%d", first);
   made = fchmod (first, 0600) == 0 && ftruncate (first, self->size) == 0 &&
          fcntl (first, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0 &&
-         (self->fd = open (path, O_RDWR | O_CLOEXEC)) >= 0;
+         (self->fd = open (path, O_RDWR | O_CLOEXEC)) >= 0 && fstat (self->fd, &self->status) == 0;
   errsv = errno;
   close (first);
   errno = errsv;
@@ -418,6 +419,18 @@ listen_to (RegiondHold    *hold,
   return memfd->watch_id >= 0;
 }
 
+/* Descriptions of a memfd cannot be told from one another. Its number is no other one's while
+ * regiond has it open. */
+static gboolean
+is_shown (RegiondHold        *hold,
+          const RegiondProof *proof)
+{
+  RegiondMemfd *memfd = REGIOND_MEMFD_HOLD (hold)->memfd;
+
+  return proof->device == memfd->status.st_dev && proof->inode == memfd->status.st_ino &&
+         !regiond_memfd_is_retired (memfd);
+}
+
 static void
 regiond_memfd_hold_finalize (GObject *object)
 {
@@ -437,6 +450,7 @@ regiond_memfd_hold_class_init (RegiondMemfdHoldClass *klass)
   hold_class->is_shared = TRUE;
   hold_class->ref_source = ref_source;
   hold_class->listen = listen_to;
+  hold_class->is_shown = is_shown;
 }
 
 static void

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* Nothing but the server changes attributes. */
@@ -37,6 +39,7 @@ struct _RegiondProxy {
   guint64              length;
   RegiondAccess        access;
   guint32              uid;
+  dev_t                device; /* the file system's */
   RegiondTransfers    *transfers;
   RegiondTransfer      taken; /* out of the request that is being read; without a request: none */
 
@@ -425,6 +428,33 @@ listen_to (RegiondHold    *hold,
   return TRUE;
 }
 
+/* Whether the kernel has not dropped the file system yet. */
+static gboolean
+is_connected (RegiondProxy *self)
+{
+  struct fuse_session *session = use_session (self);
+  struct pollfd state = { 0 };
+
+  if (session == NULL)
+    return FALSE;
+
+  state.fd = fuse_session_fd (session);
+  poll (&state, 1, 0);
+  let_go_session (self);
+  return (state.revents & POLLERR) == 0;
+}
+
+/* It is the only file of a file system that has a number of its own for as long as it is
+ * there: so if it still is, the number was not another one's before. */
+static gboolean
+is_shown (RegiondHold        *hold,
+          const RegiondProof *proof)
+{
+  RegiondProxy *self = REGIOND_PROXY (hold);
+
+  return self->device != 0 && proof->device == self->device && is_connected (self);
+}
+
 static void
 regiond_proxy_finalize (GObject *object)
 {
@@ -451,6 +481,7 @@ regiond_proxy_class_init (RegiondProxyClass *klass)
   hold_class->is_cutting = is_cutting;
   hold_class->cut = cut;
   hold_class->listen = listen_to;
+  hold_class->is_shown = is_shown;
 }
 
 static void
@@ -576,6 +607,17 @@ make_mount (RegiondProxy *self,
   return -1;
 }
 
+/* 0: it is not known, and is no file system's. Asks the server nothing. */
+static dev_t
+find_device (int fd)
+{
+  struct statx known;
+
+  if (statx (fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &known) < 0)
+    return 0;
+  return makedev (known.stx_dev_major, known.stx_dev_minor);
+}
+
 static int
 serve_file (RegiondProxy *self,
             int           mount,
@@ -587,6 +629,7 @@ serve_file (RegiondProxy *self,
     return -1;
 
   fd = open_file (self, mount, error);
+  self->device = fd >= 0 ? find_device (fd) : 0;
   if (fd >= 0 && watch_file (self, fd, error))
     return fd;
 

@@ -78,6 +78,13 @@ listen_to (RegiondHold    *hold,
   return TRUE;
 }
 
+static gboolean
+is_shown (RegiondHold        *hold,
+          const RegiondProof *proof)
+{
+  return proof->inode == (guint64) FAKE_HOLD (hold)->object;
+}
+
 static void
 fake_hold_class_init (FakeHoldClass *klass)
 {
@@ -89,6 +96,7 @@ fake_hold_class_init (FakeHoldClass *klass)
   hold_class->is_shared = TRUE;
   hold_class->ref_source = ref_source;
   hold_class->listen = listen_to;
+  hold_class->is_shown = is_shown;
 }
 
 static void

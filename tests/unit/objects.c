@@ -4,6 +4,8 @@
 #include "fixture.h"
 #include "region.h"
 
+#include <unistd.h>
+
 static void
 add (Objects    *self,
      const char *name,
@@ -60,4 +62,25 @@ objects_open (RegiondMemfd *memfd,
 
   g_assert_no_error (error);
   return hold;
+}
+
+static void
+on_judged (const RegiondProof *proof,
+           const GError       *error,
+           gpointer            data)
+{
+  g_assert_no_error (error);
+  *(RegiondProof *) data = *proof;
+}
+
+RegiondProof
+objects_show (int fd)
+{
+  g_autoptr (RegiondProofs) proofs = regiond_proofs_new (10 * 1000);
+  RegiondProof proof = { .fd = -1 };
+
+  regiond_proofs_judge (proofs, 0, dup (fd), on_judged, &proof);
+  wait_until (proof.fd >= 0);
+  proof.fd = fd;
+  return proof;
 }

@@ -28,3 +28,6 @@ RegiondMemfd *objects_make (Objects *self, guint64 size);
 
 /* A lease's fd and hold on it. */
 RegiondHold  *objects_open (RegiondMemfd *memfd, RegiondAccess access, int *fd);
+
+/* What is told of @fd, when somebody shows it. */
+RegiondProof  objects_show (int fd);

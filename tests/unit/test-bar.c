@@ -280,6 +280,33 @@ test_read_only (void)
   close (fd);
 }
 
+/* The kernel tells descriptions of the file from one another: opened by its path it proves nothing. */
+static void
+test_shown (void)
+{
+  g_auto (Stand) stand = { 0 };
+  g_autoptr (RegiondHold) one = NULL, other = NULL;
+  RegiondProof proof;
+  int first, second, copy, opened;
+
+  stand_init (&stand);
+  one = lend (&stand, &first);
+  other = lend (&stand, &second);
+  copy = dup (first);
+  close (first);
+  proof = objects_show (copy);
+  g_assert_true (regiond_hold_is_shown (one, &proof));
+  g_assert_false (regiond_hold_is_shown (other, &proof));
+
+  opened = open (stand.path, O_RDWR | O_CLOEXEC);
+  proof = objects_show (opened);
+  g_assert_false (regiond_hold_is_shown (one, &proof));
+  g_assert_false (regiond_hold_is_shown (other, &proof));
+  close (copy);
+  close (second);
+  close (opened);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -293,5 +320,6 @@ main (int   argc,
   g_test_add_func ("/bar/closed-bar-still-proves", test_no_owner);
   g_test_add_func ("/bar/without-write-combining-it-says-so", test_no_write_combining);
   g_test_add_func ("/bar/read-only-is-read-only", test_read_only);
+  g_test_add_func ("/bar/shown-is-what-was-lent-and-not-the-file", test_shown);
   return g_test_run ();
 }

@@ -3,6 +3,7 @@
 #include "objects.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void
@@ -27,32 +28,55 @@ test_gone (void)
   g_assert_true (regiond_hold_is_gone (other));
 }
 
+/* Two leases on one object, and one apart. */
+typedef struct {
+  Objects       objects;
+  RegiondMemfd *shared, *another;
+  RegiondHold  *one, *other, *apart;
+  int           fds[3];
+} Three;
+
+static void
+three_init (Three *self)
+{
+  objects_init (&self->objects, 2 * PAGE);
+  self->shared = objects_make (&self->objects, PAGE);
+  self->another = objects_make (&self->objects, PAGE);
+  self->one = objects_open (self->shared, RWM, &self->fds[0]);
+  self->other = objects_open (self->shared, RM, &self->fds[1]);
+  self->apart = objects_open (self->another, RWM, &self->fds[2]);
+}
+
+static void
+three_clear (Three *self)
+{
+  for (int i = 0; i < 3; i++)
+    close (self->fds[i]);
+  g_object_unref (self->one);
+  g_object_unref (self->other);
+  g_object_unref (self->apart);
+  g_object_unref (self->shared);
+  g_object_unref (self->another);
+  objects_clear (&self->objects);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Three, three_clear)
+
 static void
 test_cut (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) shared = NULL, another = NULL;
-  g_autoptr (RegiondHold) one = NULL, other = NULL, apart = NULL;
-  int fds[3];
+  g_auto (Three) t;
 
-  objects_init (&o, 2 * PAGE);
-  shared = objects_make (&o, PAGE);
-  another = objects_make (&o, PAGE);
-  one = objects_open (shared, RWM, &fds[0]);
-  other = objects_open (shared, RM, &fds[1]);
-  apart = objects_open (another, RWM, &fds[2]);
-
-  g_assert_true (regiond_hold_shares_fate (one, other));
-  g_assert_false (regiond_hold_shares_fate (one, apart));
-  g_assert_false (regiond_hold_is_cut (one));
-  regiond_hold_cut (one);
-  g_assert_true (regiond_hold_is_cut (one));
-  g_assert_true (regiond_hold_is_cut (other));
-  g_assert_true (regiond_memfd_is_retired (shared));
-  g_assert_false (regiond_hold_is_cut (apart));
-  g_assert_false (regiond_memfd_is_retired (another));
-  for (int i = 0; i < 3; i++)
-    close (fds[i]);
+  three_init (&t);
+  g_assert_true (regiond_hold_shares_fate (t.one, t.other));
+  g_assert_false (regiond_hold_shares_fate (t.one, t.apart));
+  g_assert_false (regiond_hold_is_cut (t.one));
+  regiond_hold_cut (t.one);
+  g_assert_true (regiond_hold_is_cut (t.one));
+  g_assert_true (regiond_hold_is_cut (t.other));
+  g_assert_true (regiond_memfd_is_retired (t.shared));
+  g_assert_false (regiond_hold_is_cut (t.apart));
+  g_assert_false (regiond_memfd_is_retired (t.another));
 }
 
 static void
@@ -84,6 +108,29 @@ test_listen (void)
   wait_until (stirred > 0);
 }
 
+/* Descriptions of a memfd are all alike; what is retired shows nothing any more. */
+static void
+test_shown (void)
+{
+  g_auto (Three) t;
+  RegiondProof proof;
+  int foreign = memfd_create ("regiond:test", MFD_CLOEXEC);
+
+  three_init (&t);
+  proof = objects_show (t.fds[1]);
+  g_assert_cmpuint (proof.access, ==, REGIOND_ACCESS_READ);
+  g_assert_true (regiond_hold_is_shown (t.one, &proof));
+  g_assert_true (regiond_hold_is_shown (t.other, &proof));
+  g_assert_false (regiond_hold_is_shown (t.apart, &proof));
+  regiond_hold_cut (t.other);
+  g_assert_false (regiond_hold_is_shown (t.one, &proof));
+
+  proof = objects_show (foreign);
+  g_assert_cmpuint (proof.access, ==, REGIOND_ACCESS_READ | REGIOND_ACCESS_WRITE);
+  g_assert_false (regiond_hold_is_shown (t.apart, &proof));
+  close (foreign);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -93,5 +140,6 @@ main (int   argc,
   g_test_add_func ("/hold/of-two-it-is-told-which-one-is-gone", test_gone);
   g_test_add_func ("/hold/a-cut-hits-whoever-shares-it-and-nobody-else", test_cut);
   g_test_add_func ("/hold/sharers-have-one-listener", test_listen);
+  g_test_add_func ("/hold/shown-is-the-living-object-and-no-other", test_shown);
   return g_test_run ();
 }

@@ -422,6 +422,33 @@ test_many (void)
     proxies_finish (&holds[i], fds[i]);
 }
 
+/* By its path, too, it is opened on the lease's own file system. */
+static void
+test_shown (void)
+{
+  g_auto (Proxies) p;
+  g_autoptr (RegiondHold) one = NULL, other = NULL;
+  g_autofree char *path = NULL;
+  RegiondProof proof;
+  int first, second, again;
+
+  proxies_init (&p);
+  one = proxies_open (&p, R | W, &first);
+  other = proxies_open (&p, R | W, &second);
+  path = g_strdup_printf ("/proc/self/fd/%d", first);
+  again = open (path, O_RDONLY | O_CLOEXEC);
+  proof = objects_show (again);
+  g_assert_cmpuint (proof.access, ==, REGIOND_ACCESS_READ);
+  g_assert_true (regiond_hold_is_shown (one, &proof));
+  g_assert_false (regiond_hold_is_shown (other, &proof));
+
+  regiond_hold_cut (one);
+  g_assert_false (regiond_hold_is_shown (one, &proof));
+  close (again);
+  proxies_finish (&one, first);
+  proxies_finish (&other, second);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -440,5 +467,6 @@ main (int    argc,
   g_test_add_func ("/proxy/what-is-open-is-kept-until-it-is-closed", test_kept);
   g_test_add_func ("/proxy/one-too-many-is-refused", test_many);
   g_test_add_func ("/proxy/memory-is-shared-with-those-who-map-it", test_memory);
+  g_test_add_func ("/proxy/shown-is-every-open-of-its-file-until-it-is-cut", test_shown);
   return g_test_run ();
 }

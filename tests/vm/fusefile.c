@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -73,16 +74,42 @@ serve_access (int connection,
     answer (connection, header->unique, 0, &written, sizeof written);
 }
 
+/* Requests come by the number of a thread. */
+static int
+get_process (int thread)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/status", thread);
+  g_autofree char *text = NULL;
+  const char *line = NULL;
+
+  if (g_file_get_contents (path, &text, NULL, NULL))
+    line = strstr (text, "\nTgid:");
+  return line != NULL ? atoi (line + strlen ("\nTgid:")) : 0;
+}
+
+static gboolean
+is_victims (FuseSeen *seen,
+            const struct fuse_in_header *header)
+{
+  if (seen->victim == 0 || get_process (header->pid) != seen->victim)
+    return FALSE;
+
+  __atomic_add_fetch (&seen->stalled, 1, __ATOMIC_RELEASE);
+  return TRUE;
+}
+
 static void
 serve_attributes (int connection,
+                  FuseSeen *seen,
                   const struct fuse_in_header *header)
 {
   struct fuse_attr_out attributes = {
-    .attr_valid = 3600,
+    .attr_valid = seen->asking ? 0 : 3600,
     .attr = { .ino = 1, .size = FUSE_FILE_SIZE, .mode = S_IFREG | 0600, .nlink = 1, .blksize = 4096 },
   };
 
-  answer (connection, header->unique, 0, &attributes, sizeof attributes);
+  if (!is_victims (seen, header))
+    answer (connection, header->unique, 0, &attributes, sizeof attributes);
 }
 
 static void
@@ -108,7 +135,7 @@ serve_one (int connection,
            const struct fuse_in_header *header)
 {
   struct fuse_open_out opened = {
-    .open_flags = FOPEN_DIRECT_IO | FOPEN_NOFLUSH | (seen->serial ? 0 : FOPEN_PARALLEL_DIRECT_WRITES),
+    .open_flags = FOPEN_DIRECT_IO | (seen->asking ? 0 : FOPEN_NOFLUSH) | (seen->serial ? 0 : FOPEN_PARALLEL_DIRECT_WRITES),
   };
 
   switch (header->opcode)
@@ -117,7 +144,7 @@ serve_one (int connection,
       serve_init (connection, header);
       break;
     case FUSE_GETATTR:
-      serve_attributes (connection, header);
+      serve_attributes (connection, seen, header);
       break;
     case FUSE_OPEN:
       answer (connection, header->unique, 0, &opened, sizeof opened);
@@ -128,7 +155,8 @@ serve_one (int connection,
       break;
     case FUSE_FLUSH:
       seen->flushes++;
-      answer (connection, header->unique, 0, NULL, 0);
+      if (!is_victims (seen, header))
+        answer (connection, header->unique, 0, NULL, 0);
       break;
     case FUSE_RELEASE:
       __atomic_add_fetch (&seen->releases, 1, __ATOMIC_RELEASE);
@@ -172,8 +200,9 @@ open_again (int number)
   return fd;
 }
 
-void
-fuse_file_init (FuseFile *self)
+static void
+make (FuseFile *self,
+      gboolean asking)
 {
   int connection = open ("/dev/fuse", O_RDWR | O_CLOEXEC), mount_fd;
   struct stat status;
@@ -181,6 +210,7 @@ fuse_file_init (FuseFile *self)
   g_assert_no_errno (connection);
   self->seen = mmap (NULL, sizeof *self->seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   g_assert_true (self->seen != MAP_FAILED);
+  self->seen->asking = asking;
   mount_fd = mount_file (connection);
   self->server = fork ();
   g_assert_no_errno (self->server);
@@ -195,6 +225,18 @@ fuse_file_init (FuseFile *self)
   /* Until the kernel has asked for the size it takes every access for one beyond the end. */
   g_assert_no_errno (fstat (self->fd, &status));
   g_assert_cmpint (status.st_size, ==, FUSE_FILE_SIZE);
+}
+
+void
+fuse_file_init (FuseFile *self)
+{
+  make (self, FALSE);
+}
+
+void
+fuse_file_init_asking (FuseFile *self)
+{
+  make (self, TRUE);
 }
 
 int

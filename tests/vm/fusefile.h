@@ -17,6 +17,9 @@ typedef struct
   guint held;     /* accesses that it has not answered */
   guint hold;     /* set by the test: leave accesses unanswered */
   guint serial;   /* set by the test: do not open for parallel writes from here on */
+  guint asking;   /* every fstat and every close is asked about */
+  int victim;     /* set by the test: leave what that process asks on fstat and close unanswered */
+  guint stalled;  /* what has been left so */
 } FuseSeen;
 
 /* A file of FUSE's, mounted nowhere, served by a process of its own that has the only fd of the connection. */
@@ -28,6 +31,9 @@ typedef struct
 } FuseFile;
 
 void fuse_file_init (FuseFile *self);
+
+/* The same, but every fstat and every close is asked about. */
+void fuse_file_init_asking (FuseFile *self);
 
 /* Another open file description of it. */
 int  fuse_file_open (FuseFile *self);
