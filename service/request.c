@@ -85,10 +85,9 @@ read_revocation (RegiondRequest *self,
 /* Who has nothing on the bus has nothing there for himself: Exclusive is a bus name. */
 static gboolean
 check_detach (RegiondRequest *self,
-              gboolean        bound,
               GError        **error)
 {
-  if (self->detach && !bound)
+  if (self->detach && self->bond == NULL)
     g_set_error_literal (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
                          "The option 'detach' is for a lease that is tied to a process; name it by 'bind-to'");
   else if (self->detach && self->window.exclusive)
@@ -101,21 +100,16 @@ check_detach (RegiondRequest *self,
   return FALSE;
 }
 
+/* @bind_to: an index in @fds. */
 static gboolean
 read_bond (RegiondRequest *self,
-           GVariant       *options,
+           gint32          bind_to,
            GUnixFDList    *fds,
            GError        **error)
 {
   int n = 0;
   const int *list = fds != NULL ? g_unix_fd_list_peek_fds (fds, &n) : NULL;
-  gint32 bind_to;
-  gboolean bound = g_variant_lookup (options, "bind-to", "h", &bind_to);
 
-  if (!check_detach (self, bound, error))
-    return FALSE;
-  if (!bound)
-    return TRUE;
   if (bind_to < 0 || bind_to >= n)
     {
       g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
@@ -136,6 +130,8 @@ read_options (RegiondRequest *self,
   const char *label = "", *least = NULL;
   guint64 offset = 0, length = G_MAXUINT64;
   gint32 bind_to;
+  /* Before anything is read: this may move the strings. */
+  gboolean bound = g_variant_lookup (options, "bind-to", "h", &bind_to);
   const RegiondOption known[] = {
     { "bind-to", "h", &bind_to },
     { "detach", "b", &self->detach },
@@ -149,7 +145,8 @@ read_options (RegiondRequest *self,
   };
 
   if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error) || !read_part (self, offset, length, error) ||
-      !read_revocation (self, least, error) || !read_bond (self, options, fds, error))
+      !read_revocation (self, least, error) || (bound && !read_bond (self, bind_to, fds, error)) ||
+      !check_detach (self, error))
     return FALSE;
   if (!regiond_text_is_printable (label, LABEL_MOST))
     {
