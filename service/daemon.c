@@ -174,24 +174,33 @@ regiond_daemon_remove_device (RegiondDaemon *self,
   regiond_device_remove (device, end);
 }
 
+/* Every lease has ended before any device is waited for. */
+static void
+remove_all_devices (RegiondDaemon *self)
+{
+  g_autoptr (GList) devices = g_hash_table_get_values (self->devices);
+  g_autoptr (GPtrArray) removed = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GPtrArray) severing = g_ptr_array_new ();
+
+  for (GList *l = devices; l != NULL; l = l->next)
+    {
+      g_ptr_array_add (removed, g_object_ref (l->data));
+      if (regiond_device_severs (l->data))
+        g_ptr_array_add (severing, l->data);
+      regiond_daemon_remove_device (self, l->data, REGIOND_END_SHUTDOWN);
+    }
+  regiond_parking_finish (severing);
+  for (guint i = 0; i < removed->len; i++)
+    regiond_tenancy_abandon (regiond_device_get_tenancy (g_ptr_array_index (removed, i)));
+}
+
 void
 regiond_daemon_free (RegiondDaemon *self)
 {
-  g_autoptr (GList) devices = g_hash_table_get_values (self->devices);
-
   regiond_proofs_free (self->proofs);
   g_clear_pointer (&self->inventory, regiond_inventory_free);
   g_clear_pointer (&self->binding, regiond_binding_unref);
-  for (GList *l = devices; l != NULL; l = l->next)
-    {
-      g_autoptr (RegiondDevice) device = g_object_ref (l->data);
-
-      regiond_daemon_remove_device (self, device, REGIOND_END_SHUTDOWN);
-      if (regiond_device_severs (device))
-        regiond_parking_finish (device);
-      regiond_tenancy_abandon (regiond_device_get_tenancy (device));
-    }
-
+  remove_all_devices (self);
   if (self->manager != NULL)
     {
       g_dbus_interface_skeleton_unexport (self->manager);

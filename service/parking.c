@@ -136,20 +136,22 @@ regiond_parking_push_renewal (RegiondDevice *device)
   regiond_turns_push (regiond_device_get_turns (device), &turn, parking_new (device));
 }
 
-/* The worker may outlive the wait. */
+/* How often it is looked whether the last turn of some device is over. */
+#define SLICE (20 * G_TIME_SPAN_MILLISECOND)
+
+/* Parking a device at the end, on a thread, which may outlive the wait. */
 typedef struct {
   RegiondBackend *backend;
-  GMutex          lock;
-  GCond           over;
-  gboolean        done;
+  gboolean        done; /* under farewell_lock */
 } Farewell;
+
+static GMutex farewell_lock;
+static GCond farewell_over; /* of any */
 
 static void
 farewell_clear (Farewell *self)
 {
   g_object_unref (self->backend);
-  g_mutex_clear (&self->lock);
-  g_cond_clear (&self->over);
 }
 
 static void
@@ -168,30 +170,74 @@ say_farewell (gpointer data)
 
   if (!regiond_backend_abandon (self->backend, &error))
     g_warning ("A device could not be parked: %s", error->message);
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&farewell_lock);
   self->done = TRUE;
-  g_cond_signal (&self->over);
-  g_mutex_unlock (&self->lock);
+  g_cond_broadcast (&farewell_over);
+  g_mutex_unlock (&farewell_lock);
   return NULL;
 }
 
-void
-regiond_parking_finish (RegiondDevice *device)
+static Farewell *
+start_farewell (RegiondDevice *device)
 {
-  g_autoptr (Farewell) self = g_atomic_rc_box_new0 (Farewell);
-  gint64 until = g_get_monotonic_time () + REGIOND_DEVICE_TURN_MOST_MS * G_GINT64_CONSTANT (1000);
-  gboolean in_time = regiond_turns_wait (regiond_device_get_turns (device), until);
+  Farewell *self = g_atomic_rc_box_new0 (Farewell);
 
   self->backend = g_object_ref (regiond_device_get_backend (device));
-  g_mutex_init (&self->lock);
-  g_cond_init (&self->over);
-  if (in_time)
-    g_thread_unref (g_thread_new ("farewell", say_farewell, g_atomic_rc_box_acquire (self)));
+  g_thread_unref (g_thread_new ("farewell", say_farewell, g_atomic_rc_box_acquire (self)));
+  return self;
+}
 
-  g_mutex_lock (&self->lock);
-  while (in_time && !self->done)
-    in_time = g_cond_wait_until (&self->over, &self->lock, until);
-  g_mutex_unlock (&self->lock);
-  if (!in_time)
-    g_warning ("Device %s is left as it is: something that is done to it has not come back", regiond_device_get_id (device));
+/* NULL stays for those whose last turn does not come back. */
+static void
+start_farewells (GPtrArray *devices,
+                 Farewell **farewells,
+                 gint64     until)
+{
+  guint left = devices->len;
+
+  do
+    {
+      for (guint i = 0; i < devices->len; i++)
+        {
+          RegiondDevice *device = g_ptr_array_index (devices, i);
+
+          if (farewells[i] != NULL ||
+              !regiond_turns_wait (regiond_device_get_turns (device), MIN (until, g_get_monotonic_time () + SLICE)))
+            continue;
+          farewells[i] = start_farewell (device);
+          left--;
+        }
+    }
+  while (left > 0 && g_get_monotonic_time () < until);
+}
+
+static gboolean
+wait_for_farewell (Farewell *self,
+                   gint64    until)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&farewell_lock);
+
+  while (!self->done)
+    {
+      if (!g_cond_wait_until (&farewell_over, &farewell_lock, until))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+void
+regiond_parking_finish (GPtrArray *devices)
+{
+  g_autofree Farewell **farewells = g_new0 (Farewell *, devices->len);
+  gint64 until = g_get_monotonic_time () + REGIOND_DEVICE_TURN_MOST_MS * G_TIME_SPAN_MILLISECOND;
+
+  start_farewells (devices, farewells, until);
+  for (guint i = 0; i < devices->len; i++)
+    {
+      g_autoptr (Farewell) farewell = farewells[i];
+
+      if (farewell == NULL || !wait_for_farewell (farewell, until))
+        g_warning ("Device %s is left as it is: something that is done to it has not come back",
+                   regiond_device_get_id (g_ptr_array_index (devices, i)));
+    }
 }

@@ -16,6 +16,6 @@ void regiond_parking_push (RegiondDevice *device);
  * them. */
 void regiond_parking_push_renewal (RegiondDevice *device);
 
-/* The service ends, and no turn comes any more: parks a real device now. Blocks,
- * for REGIOND_DEVICE_TURN_MOST_MS at the most. */
-void regiond_parking_finish (RegiondDevice *device);
+/* The service ends, and no turn comes any more: parks real devices now, side by side.
+ * Blocks, for REGIOND_DEVICE_TURN_MOST_MS at the most, however many of them hang. */
+void regiond_parking_finish (GPtrArray *devices);

@@ -468,6 +468,36 @@ test_shutdown (void)
   g_assert_false (card->isolated);
 }
 
+/* Two that do not come back take no longer than one, and keep no other from being parked. */
+static void
+test_shutdown_hangs (void)
+{
+  Yard *y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4), other = yard_plug (y, SIBLING, 5), last = yard_plug (y, "0000:00:10.2", 6);
+  Card *const hanging[] = { card, other };
+  g_autofree char *told = NULL;
+  gint64 start;
+
+  for (guint i = 0; i < G_N_ELEMENTS (hanging); i++)
+    {
+      g_mutex_lock (&hanging[i]->gate);
+      hanging[i]->hangs = TRUE;
+      g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*is left as it is*");
+    }
+  start = g_get_monotonic_time ();
+  yard_free (y);
+  g_test_assert_expected_messages ();
+  g_assert_cmpint (g_get_monotonic_time () - start, <, REGIOND_DEVICE_TURN_MOST_MS * 1500);
+  told = card_take_told (last);
+  g_assert_cmpstr (told, ==, "park park");
+  for (guint i = 0; i < G_N_ELEMENTS (hanging); i++)
+    {
+      hanging[i]->hangs = FALSE;
+      g_mutex_unlock (&hanging[i]->gate);
+      yard_expect_told (hanging[i], "park");
+    }
+}
+
 static void
 test_the_bus_goes (void)
 {
@@ -494,6 +524,7 @@ add_tests (void)
   g_test_add_func ("/parking/nothing-of-a-failed-device-is-handed-out", test_failures);
   g_test_add_func ("/parking/a-reset-that-is-refused-is-no-failure", test_reset_refused);
   g_test_add_func ("/parking/the-service-ends-and-leaves-it-parked", test_shutdown);
+  g_test_add_func ("/parking/the-service-ends-and-waits-once-for-all-that-hang", test_shutdown_hangs);
   g_test_add_func ("/parking/the-bus-may-go", test_the_bus_goes);
 }
 
