@@ -25,7 +25,7 @@ expect ()
   done
 }
 
-expect program usr/libexec/regiond usr/bin/regionctl
+expect program usr/libexec/regiond usr/libexec/regiond-agent usr/bin/regionctl
 expect file \
   usr/share/dbus-1/system.d/org.regiond1.conf \
   usr/share/dbus-1/system-services/org.regiond1.service \
@@ -36,8 +36,9 @@ expect file \
   usr/share/polkit-1/actions/org.regiond1.policy \
   usr/share/bash-completion/completions/regionctl \
   "${units#/}/regiond.service" \
+  etc/xdg/autostart/regiond-agent.desktop \
   etc/regiond/regiond.conf
-for page in man8/regiond.8 man1/regionctl.1 man5/regiond.conf.5; do
+for page in man8/regiond.8 man8/regiond-agent.8 man1/regionctl.1 man5/regiond.conf.5; do
   if [ -s "$stage/usr/share/man/$page.gz" ]; then
     continue
   fi
