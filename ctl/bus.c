@@ -98,13 +98,14 @@ call (CtlBus        *bus,
       GUnixFDList  **fds,
       GError       **error)
 {
+  g_autoptr (GUnixFDList) given = fds == NULL ? NULL : g_steal_pointer (fds);
   GError *remote_error = NULL;
   GVariant *reply;
 
   reply = g_dbus_connection_call_with_unix_fd_list_sync (bus->connection, CTL_BUS_NAME, path,
                                                          interface, method, parameters,
                                                          G_VARIANT_TYPE (reply_type), flags,
-                                                         timeout, NULL, fds, NULL, &remote_error);
+                                                         timeout, given, fds, NULL, &remote_error);
   if (reply == NULL)
     ctl_error_propagate_remote (error, remote_error);
 

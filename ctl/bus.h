@@ -46,8 +46,9 @@ GVariant *ctl_bus_call_patiently (CtlBus     *bus,
 GVariant *ctl_bus_list (CtlBus  *bus,
                         GError **error);
 
-/* A call that polkit is asked about: it waits for as long as that takes. The
- * reply's fds go to @fds, which may be NULL. */
+/* A call that polkit is asked about: it waits for as long as that takes. What is
+ * in *@fds goes with it, and the reply's take its place; @fds or what it points to
+ * may be NULL. */
 GVariant *ctl_bus_call_authorized (CtlBus       *bus,
                                    const char   *path,
                                    const char   *interface,

@@ -69,6 +69,7 @@ on_vanished (GDBusConnection *connection,
   set_end (data, "no-service");
 }
 
+/* Where there is an fd among them it is the first of those that go along. */
 static GVariant *
 build_options (const CtlLeaseOptions *options)
 {
@@ -85,6 +86,8 @@ build_options (const CtlLeaseOptions *options)
     g_variant_builder_add (&builder, "{sv}", "offset", g_variant_new_uint64 (options->offset));
   if (options->length != 0)
     g_variant_builder_add (&builder, "{sv}", "length", g_variant_new_uint64 (options->length));
+  if (options->bind_to != NULL)
+    g_variant_builder_add (&builder, "{sv}", "bind-to", g_variant_new_handle (0));
 
   return g_variant_builder_end (&builder);
 }
@@ -118,7 +121,7 @@ ctl_lease_open (CtlBus                *bus,
 {
   g_autoptr (CtlLease) lease = g_new0 (CtlLease, 1);
   g_autoptr (GVariant) reply = NULL;
-  g_autoptr (GUnixFDList) fds = NULL;
+  g_autoptr (GUnixFDList) fds = options->bind_to == NULL ? NULL : g_unix_fd_list_new ();
   GDBusConnection *connection = ctl_bus_get_connection (bus);
 
   lease->bus = bus;
@@ -127,6 +130,9 @@ ctl_lease_open (CtlBus                *bus,
   lease->subscription = g_dbus_connection_signal_subscribe (connection, CTL_BUS_NAME, CTL_LEASE_INTERFACE,
                                                             NULL, NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                             on_signal, lease, NULL);
+  if (fds != NULL && g_unix_fd_list_append (fds, *options->bind_to, error) == -1)
+    return NULL;
+
   reply = ctl_bus_call_authorized (bus, device_path, CTL_DEVICE_INTERFACE, "OpenRegion",
                                    g_variant_new ("(ss@a{sv})", region, access, build_options (options)),
                                    "(ho)", &fds, error);

@@ -13,6 +13,7 @@ typedef struct
   char *revocation; /* or NULL: whatever there is */
   guint64 offset;   /* of the part that is asked for */
   guint64 length;   /* 0: to the end */
+  const int *bind_to; /* a pidfd: it ends with that process, too; or NULL */
 } CtlLeaseOptions;
 
 /* Opens @region of the device at @device_path. */

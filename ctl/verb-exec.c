@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -218,6 +220,54 @@ find_user (const char *name,
   return *user != NULL;
 }
 
+/* Opens a pidfd of the process that @text names by its number; NULL: no process. */
+static gboolean
+find_process (const char *text,
+              int        *pidfd,
+              GError    **error)
+{
+  guint64 pid;
+
+  if (text == NULL)
+    return TRUE;
+
+  if (!g_ascii_string_to_unsigned (text, 10, 1, G_MAXINT, &pid, NULL))
+    {
+      g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "exec: “%s” is no process id (--bind-to)", text);
+      return FALSE;
+    }
+
+  *pidfd = pidfd_open (pid, 0);
+  if (*pidfd == -1)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "The leases cannot be tied to process %s (--bind-to): %s", text,
+                 g_strerror (errno));
+  return *pidfd != -1;
+}
+
+/* Opens all of them, on *@bus; from then on the terminal is the command's. */
+static gboolean
+borrow (GPtrArray       *loans,
+        CtlLeaseOptions *options,
+        const char      *process,
+        CtlBus         **bus,
+        GError         **error)
+{
+  int pidfd = -1;
+  gboolean opened;
+
+  if (!find_process (process, &pidfd, error))
+    return FALSE;
+
+  options->bind_to = pidfd == -1 ? NULL : &pidfd;
+  *bus = ctl_options_connect (error);
+  opened = *bus != NULL && open_loans (*bus, loans, options, error);
+  if (pidfd != -1)
+    close (pidfd);
+  if (opened)
+    ctl_bus_dismiss_agent (*bus);
+  return opened;
+}
+
 int
 ctl_verb_exec (const CtlVerb *verb,
                int            argc,
@@ -226,7 +276,9 @@ ctl_verb_exec (const CtlVerb *verb,
 {
   CtlLeaseOptions options = { 0 };
   g_autofree char *name = NULL;
+  g_autofree char *process = NULL;
   const GOptionEntry entries[] = {
+    { "bind-to", 0, 0, G_OPTION_ARG_STRING, &process, "End the leases with process PID, too", "PID" },
     { "exclusive", 0, 0, G_OPTION_ARG_NONE, &options.exclusive, "Keep everybody else off the devices", NULL },
     { "label", 0, 0, G_OPTION_ARG_STRING, &options.label, "Show TEXT in the leases", "TEXT" },
     { "user", 0, 0, G_OPTION_ARG_STRING, &name, "Run the command as user NAME", "NAME" },
@@ -249,12 +301,9 @@ ctl_verb_exec (const CtlVerb *verb,
 
   label = options.label;
   loans = parse_loans (argv, error);
-  bus = loans == NULL || !find_user (name, &user, error) ? NULL : ctl_options_connect (error);
-  if (bus == NULL || !open_loans (bus, loans, &options, error))
+  if (loans == NULL || !find_user (name, &user, error) || !borrow (loans, &options, process, &bus, error))
     return CTL_STATUS_FAILED;
 
-  /* The terminal is the command's now. */
-  ctl_bus_dismiss_agent (bus);
   command.user = user;
   status = run_command (loans, &command, error);
   release_loans (loans);

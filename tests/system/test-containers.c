@@ -247,6 +247,39 @@ test_a_container_whose_lease_ends (Scene *scene,
   g_assert_cmpstr (dead, ==, "dead");
 }
 
+/* The region is a process's, not the command's alone: of a container, or of a
+ * machine, that somebody else has started. */
+static void
+test_tied_to_a_process (Scene *scene,
+                        gconstpointer data)
+{
+  const char *const sleeper[] = { "/usr/bin/setpriv", "--reuid=2001", "--regid=2001", "--clear-groups", "sleep", "60",
+                                  NULL };
+  g_autoptr (Process) process = process_spawn (sleeper, NULL, NULL, NULL);
+  g_autofree char *pid = g_strdup_printf ("%d", process->pid);
+  g_autoptr (Tool) tool = tool_start ("exec", "shm0:bar2:rw", "--bind-to", pid, "--", "sh", "-c",
+                                      "echo up; read line; cat <&3 || echo dead", NULL);
+  g_autofree char *up = tool_read_line (tool);
+  g_autoptr (Result) result = NULL;
+  g_autoptr (Result) late = NULL;
+  g_autoptr (Result) nonsense = tool_run (NULL, "exec", "shm0:bar2:rw", "--bind-to", "me", "--", "true", NULL);
+
+  result_assert (nonsense, 2);
+  g_assert_cmpstr (up, ==, "up");
+  process_signal (process, SIGKILL);
+  process_wait (process);
+  service_wait_log ("end shm0:bar2 rw lease", "process-ended", NULL);
+  tool_close_input (tool);
+  result = tool_finish (tool);
+  g_assert_cmpstr (result->out, ==, "dead\n");
+  g_assert_nonnull (strstr (result->err, "shm0:bar2 has ended: process-ended"));
+
+  late = tool_run (NULL, "exec", "shm0:bar2:rw", "--bind-to", pid, "--", "true", NULL);
+  result_assert (late, 1);
+  g_assert_nonnull (strstr (late->err, "cannot be tied to process"));
+  stay_expect_text (scene->kept, "");
+}
+
 #define IN_BUBBLE \
   "bwrap", "--unshare-all", "--as-pid-1", "--setenv", "LISTEN_PID", "1", "--ro-bind", "/usr", "/usr", "--symlink", \
     "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/bin", "/bin", "--proc", "/proc", "--dev", \
@@ -307,6 +340,7 @@ main (int argc,
   ADD ("a-container-has-nothing-else", test_a_container_has_nothing_else);
   ADD ("a-container-that-ends-at-once-leaves-nothing", test_a_container_that_ends_at_once);
   ADD ("a-container-whose-lease-ends-has-nothing", test_a_container_whose_lease_ends);
+  ADD ("a-region-is-tied-to-a-process", test_tied_to_a_process);
   ADD ("bubblewrap", test_bubblewrap);
   ADD ("a-program-that-takes-a-path", test_a_path);
   return g_test_run ();
