@@ -269,7 +269,13 @@ measure_few () {
   ! wanted f || measure_access
   ! wanted g || measure_together
   ! wanted h || measure_lent
+  ! wanted j || measure_exec
   stop_service
+}
+
+measure_exec () {
+  note "(j) running a command with regions"
+  as_user "$programs/bench-exec" j "$exec_rounds" "$build/ctl/regionctl"
 }
 
 # A device for each of the clients.
@@ -286,9 +292,9 @@ measure_many () {
 }
 
 measure_all () {
-  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 access_rounds=1000 together_rounds=20 lent_rounds=200 flow_rounds=16 devices=1000 clients=100 leases=100
+  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 access_rounds=1000 together_rounds=20 lent_rounds=200 flow_rounds=16 exec_rounds=200 devices=1000 clients=100 leases=100
   if [ -n "$quick" ]; then
-    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 access_rounds=100 together_rounds=3 lent_rounds=20 flow_rounds=2 clients=10
+    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 access_rounds=100 together_rounds=3 lent_rounds=20 flow_rounds=2 exec_rounds=20 clients=10
   fi
 
   ulimit -n "$(ulimit -Hn)"
@@ -298,7 +304,7 @@ measure_all () {
   write_devices "$BENCH_WORK/each" $(yes 4K | head -n 64)
   # shellcheck disable=SC2046
   write_devices "$BENCH_WORK/many" $(yes 4K | head -n "$devices")
-  ! wanted a b d f g h || measure_few
+  ! wanted a b d f g h j || measure_few
   ! wanted i || measure_each
   ! wanted c e || measure_many
 }
