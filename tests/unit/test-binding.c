@@ -9,6 +9,7 @@
 #define BRIDGE "0000:00:1c.0"
 #define BARE "0000:03:00.0"
 #define LOOSE "0000:04:00.0"
+#define MODE "sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 /* A disk alone; a card and its sound behind a bridge in one group; one without a driver; one without a group. */
 static void
@@ -216,8 +217,7 @@ test_refused (void)
     { LOOSE, REGIOND_ERROR_NOT_ISOLATED, LOOSE, "IOMMU" },
   };
   g_auto (PciBus) bus;
-  g_autoptr (RegiondBinding) binding = NULL, careless = NULL;
-  g_auto (GStrv) loose = NULL;
+  g_autoptr (RegiondBinding) binding = NULL;
 
   prepare (&bus);
   binding = regiond_binding_new (bus.sysfs, bus.state, FALSE);
@@ -228,9 +228,26 @@ test_refused (void)
       g_assert_null (plan (binding, cases[i].address, FALSE, &error));
       assert_error_says (error, REGIOND_ERROR, cases[i].code, cases[i].word, cases[i].other);
     }
+}
 
-  careless = regiond_binding_new (bus.sysfs, bus.state, TRUE);
-  loose = plan (careless, LOOSE, FALSE, NULL);
+/* The kernel has to consent as well. */
+static void
+test_without_an_iommu (void)
+{
+  g_auto (PciBus) bus;
+  g_autoptr (RegiondBinding) binding = NULL;
+  g_autoptr (GError) lacks = NULL, off = NULL;
+  g_auto (GStrv) loose = NULL;
+
+  prepare (&bus);
+  binding = regiond_binding_new (bus.sysfs, bus.state, TRUE);
+  g_assert_null (plan (binding, LOOSE, FALSE, &lacks));
+  assert_error_says (lacks, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, LOOSE, "CONFIG_VFIO_NOIOMMU");
+  pci_bus_put (&bus, MODE, "N\n");
+  g_assert_null (plan (binding, LOOSE, FALSE, &off));
+  assert_error_says (off, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, LOOSE, "echo 1 > /" MODE);
+  pci_bus_put (&bus, MODE, "Y\n");
+  loose = plan (binding, LOOSE, FALSE, NULL);
   g_assert_cmpstr (loose[0], ==, LOOSE);
 }
 
@@ -282,6 +299,7 @@ main (int   argc,
   g_test_add_func ("/binding/a-bridge-with-a-driver-in-the-way-is-named", test_bridge_in_the_way);
   g_test_add_func ("/binding/all-of-a-group-or-nothing", test_all_or_nothing);
   g_test_add_func ("/binding/what-cannot-be-lent-is-not-bound", test_refused);
+  g_test_add_func ("/binding/without-an-iommu-the-kernel-has-to-consent", test_without_an_iommu);
   g_test_add_func ("/binding/without-the-module-it-says-how-to-load-it", test_no_module);
   g_test_add_func ("/binding/what-is-in-use-is-taken-by-force-only", test_in_use);
   return g_test_run ();

@@ -12,6 +12,7 @@
 
 #define DRIVER "vfio-pci"
 #define GROUP "Former"
+#define NOIOMMU_MODE "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 /* Some drivers take a device on a thread of their own (nvme). */
 #define PATIENCE (5 * G_TIME_SPAN_SECOND)
@@ -120,6 +121,25 @@ check_module (RegiondBinding *self,
   return FALSE;
 }
 
+/* Without an IOMMU the kernel has to consent as well, or vfio-pci takes nothing. */
+static gboolean
+check_mode (RegiondBinding        *self,
+            const RegiondIdentity *identity,
+            GError               **error)
+{
+  g_autofree char *path = g_build_filename (self->root, NOIOMMU_MODE, NULL);
+  g_autofree char *mode = NULL;
+
+  if (identity->iommu_group >= 0 || (g_file_get_contents (path, &mode, NULL, NULL) && mode[0] == 'Y'))
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+               "%s is in no IOMMU group, and vfio-pci takes such devices only in VFIO's enable_unsafe_noiommu_mode, which %s",
+               identity->address, mode != NULL ? "is off: echo 1 > " NOIOMMU_MODE
+                                               : "this kernel does not have (CONFIG_VFIO_NOIOMMU)");
+  return FALSE;
+}
+
 static gboolean
 check_endpoint (RegiondBinding        *self,
                 const RegiondIdentity *identity,
@@ -204,7 +224,7 @@ regiond_binding_plan (RegiondBinding        *self,
 {
   g_autoptr (GPtrArray) plan = g_ptr_array_new_with_free_func (g_free);
 
-  if (!check_endpoint (self, identity, error) || !check_module (self, error))
+  if (!check_endpoint (self, identity, error) || !check_module (self, error) || !check_mode (self, identity, error))
     return NULL;
   if (!g_str_equal (identity->driver, DRIVER))
     g_ptr_array_add (plan, g_strdup (identity->address));

@@ -19,8 +19,8 @@ RegiondIdentity *regiond_binding_find (RegiondBinding *self, const char *address
 
 /* What would have to be bound so that the device can be lent: it, or with @group every
  * endpoint of its IOMMU group that is not on vfio-pci already. Addresses, NULL-terminated, itself
- * first. Reads sysfs, no more. NotSupported: a bridge, or there is no vfio-pci; NotIsolated: no
- * IOMMU group, or one with another member whose driver would be in the way; Busy:
+ * first. Reads sysfs, no more. NotSupported: a bridge, or there is no vfio-pci, or
+ * no mode of it for what has no IOMMU; NotIsolated: no IOMMU group, or one with another member whose driver would be in the way; Busy:
  * there is nothing to do. */
 char           **regiond_binding_plan (RegiondBinding *self, const RegiondIdentity *identity, gboolean group,
                                        GError **error);
