@@ -76,6 +76,8 @@ gboolean guest_kernel_is_at_least (guint major,
                                    guint minor);
 /* lockdown=integrity, or more. */
 gboolean guest_is_locked_down (void);
-/* Whether the kernel was told iommu=pt. */
-gboolean guest_has_passthrough (void);
+/* Whether that is a word of the kernel's command line: "iommu=pt". */
+gboolean guest_was_told (const char *word);
+/* For a program that takes a guest which was: ends it, as skipped, in any other one. */
+void guest_needs_told (const char *word);
 guint guest_cpus (void);

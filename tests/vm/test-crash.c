@@ -11,8 +11,8 @@
 #include "guest.h"
 #include "hang.h"
 
-/* Of an nvme: what a reset clears, and nobody else writes (AQA). */
-#define REGISTER (0x24 / 4)
+/* Of an nvme: what a reset clears, and nobody else writes (INTMS, which interrupts are masked). */
+#define REGISTER (0xc / 4)
 #define MARK 0x00030003
 
 /* Of an e1000e: what opening and closing it leaves (VET), and the size of its first BAR. */

@@ -206,7 +206,7 @@ test_what_nobody_holds_does_reach_memory (void)
   void *device;
   int fd;
 
-  if (!guest_has_passthrough ())
+  if (!guest_was_told ("iommu=pt"))
     {
       g_test_skip ("needs iommu=pt");
       return;

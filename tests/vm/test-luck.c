@@ -175,25 +175,6 @@ test_the_module_is_not_loaded (void)
   device_unbind (world, address, "{}");
 }
 
-/* Run with --append intel_iommu=off. */
-static void
-test_without_an_iommu_nothing_is_bound (void)
-{
-  g_autofree char *address = guest_find (GUEST_EDU);
-  g_autoptr (World) world = NULL;
-  g_autofree char *driver = NULL;
-
-  if (guest_group (address) >= 0)
-    {
-      g_test_skip ("every device here is in a group");
-      return;
-    }
-  world = world_new ("");
-  device_bind_fails (world, ERROR ("NotIsolated"), address, "{}", address, "IOMMU", NULL);
-  driver = guest_driver (address);
-  g_assert_null (driver);
-}
-
 /* ivshmem has the BARs 0 and 2. */
 static void
 test_a_region_that_it_lacks (void)
@@ -307,7 +288,6 @@ main (int argc,
   g_test_add_func ("/luck/vfio-is-not-permitted", test_vfio_is_not_permitted);
   g_test_add_func ("/luck/somebody-else-has-the-group", test_somebody_else_has_the_group);
   g_test_add_func ("/luck/module-is-not-loaded", test_the_module_is_not_loaded);
-  g_test_add_func ("/luck/without-an-iommu-nothing-is-bound", test_without_an_iommu_nothing_is_bound);
   g_test_add_func ("/luck/region-that-it-lacks", test_a_region_that_it_lacks);
   g_test_add_func ("/luck/reset-that-hangs", test_a_reset_that_hangs);
   g_test_add_func ("/luck/two-want-it-alone-at-the-same-instant", test_two_want_it_alone_at_the_same_instant);
