@@ -3,6 +3,7 @@
 
 #include "backends/vfio.h"
 #include "backends/vfio/address.h"
+#include "backends/vfio/kernel.h"
 #include "device.h"
 #include "hotplug.h"
 #include "recovery.h"
@@ -45,6 +46,19 @@ item_free (Item *self)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Item, item_free)
 
+/* Whether a mapping can be taken from its holder is part of what each offers. */
+static void
+on_kernel_known (gpointer data)
+{
+  RegiondInventory *self = data;
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->items);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    regiond_backend_emit_changed (((Item *) value)->backend);
+}
+
 RegiondInventory *
 regiond_inventory_new (RegiondDaemon *daemon,
                        RegiondLoans  *loans)
@@ -54,12 +68,14 @@ regiond_inventory_new (RegiondDaemon *daemon,
   self->daemon = daemon;
   self->loans = regiond_loans_ref (loans);
   self->items = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) item_free);
+  regiond_kernel_listen (on_kernel_known, self);
   return self;
 }
 
 void
 regiond_inventory_free (RegiondInventory *self)
 {
+  regiond_kernel_listen (NULL, NULL);
   g_clear_pointer (&self->hotplug, regiond_hotplug_free);
   g_hash_table_unref (self->items);
   regiond_loans_unref (self->loans);

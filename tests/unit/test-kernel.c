@@ -101,6 +101,34 @@ test_learns (void)
   g_assert_cmpint (regiond_kernel_get (), ==, REGIOND_KERNEL_LAX);
 }
 
+static void
+on_known (gpointer data)
+{
+  (*(guint *) data)++;
+}
+
+/* Once for each time that it is otherwise than it was known to be. */
+static void
+test_tells (void)
+{
+  guint told = 0;
+
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  regiond_kernel_learn (REGIOND_KERNEL_STRICT);
+  regiond_kernel_listen (on_known, &told);
+  wait_until (told == 1);
+  regiond_kernel_learn (REGIOND_KERNEL_STRICT);
+  regiond_kernel_learn (REGIOND_KERNEL_UNKNOWN);
+  regiond_kernel_learn (REGIOND_KERNEL_LAX);
+  wait_until (told == 2);
+  regiond_kernel_learn (REGIOND_KERNEL_STRICT);
+  regiond_kernel_listen (NULL, NULL);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (told, ==, 2);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -111,5 +139,6 @@ main (int   argc,
   g_test_add_func ("/kernel/claimed-and-mapped-is-lax", test_lax);
   g_test_add_func ("/kernel/other-refusals-say-nothing", test_other_refusals);
   g_test_add_func ("/kernel/what-was-seen-is-kept", test_learns);
+  g_test_add_func ("/kernel/what-has-changed-is-told", test_tells);
   return g_test_run ();
 }

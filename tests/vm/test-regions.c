@@ -99,11 +99,28 @@ check_window (int fd)
   g_assert_cmpint (pread (fd, &output, 1, VGA_SIZE), ==, 0);
 }
 
+static gboolean
+is_offered (gpointer data)
+{
+  g_autoptr (GVariant) region = get_region (data, "vga");
+  const char *access = NULL;
+
+  g_assert_true (g_variant_lookup (region, "access", "&s", &access));
+  return g_str_equal (access, "rw");
+}
+
+static gboolean
+is_not_offered (gpointer data)
+{
+  return !is_offered (data);
+}
+
 /* VFIO's fd is what it goes through, and takes mappings away: one or the other. */
 static void
 check_beside_mappings (Bench *bench)
 {
   g_autoptr (Opened) window = person_open (bench->alice, bench->id, "vga", "r", "{}");
+  g_autoptr (Opened) beside = NULL;
   g_autoptr (Opened) bar = NULL;
   g_autofree char *why = person_open_fails (bench->alice, ERROR ("Busy"), bench->id, "bar0", "rwm", "{}");
   g_autofree char *other = NULL;
@@ -112,11 +129,18 @@ check_beside_mappings (Bench *bench)
   g_assert_nonnull (strstr (why, "by way of VFIO"));
   person_let_go (bench->alice, NULL, window->fd);
   world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "parked", SOON);
+
+  /* Also when nothing else changes: somebody has the device all the time. */
+  beside = person_open (bench->bob, bench->id, "config", "r", "{}");
+  wait_until (is_offered, bench, SOON, "it is offered");
   bar = person_open (bench->alice, bench->id, "bar0", "rwm", "{}");
   map = person_map (bench->alice, bar->fd, "rw");
   other = person_open_fails (bench->alice, ERROR ("Busy"), bench->id, "vga", "r", "{}");
   g_assert_nonnull (strstr (other, "mapped"));
+  wait_until (is_not_offered, bench, SOON, "what is Busy is not offered");
   person_let_go (bench->alice, map, bar->fd);
+  wait_until (is_offered, bench, SOON, "it is offered again");
+  person_let_go (bench->bob, NULL, beside->fd);
   world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "parked", SOON);
 }
 

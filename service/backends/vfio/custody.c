@@ -369,6 +369,42 @@ tether (RegiondCustody *self,
   post_changed (self);
 }
 
+static gboolean
+has_any_by_handle (RegiondCustody *self)
+{
+  g_autoptr (GPtrArray) regions = regiond_custody_ref_regions (self);
+
+  for (guint i = 0; i < regions->len; i++)
+    {
+      if (regiond_offer_needs_handle (g_ptr_array_index (regions, i)))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+on_unmapped (gpointer data,
+             GObject *hold)
+{
+  g_autoptr (RegiondCustody) self = data;
+
+  if (regiond_bars_count_references (self->bars, FALSE) == 0)
+    post_changed (self);
+}
+
+/* While any BAR is mapped what is reached through the handle alone cannot be had. */
+static void
+announce_mapping (RegiondCustody *self,
+                  RegiondHold    *hold)
+{
+  if (!has_any_by_handle (self))
+    return;
+
+  g_object_weak_ref (G_OBJECT (hold), on_unmapped, regiond_custody_ref (self));
+  if (regiond_bars_count_references (self->bars, FALSE) == 1)
+    post_changed (self);
+}
+
 static RegiondHold *
 lend (RegiondCustody      *self,
       const RegiondWindow *window,
@@ -397,6 +433,8 @@ lend (RegiondCustody      *self,
   hold = regiond_lending_open (&means, window, fd, error);
   if (needs_handle && hold != NULL)
     tether (self, hold);
+  else if (regiond_bars_fits (window->region) && window->access & REGIOND_ACCESS_MAP && hold != NULL)
+    announce_mapping (self, hold);
   return hold;
 }
 

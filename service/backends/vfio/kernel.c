@@ -12,6 +12,10 @@
 /* A RegiondKernel. */
 static int known;
 
+/* The main thread's. */
+static RegiondKernelFunc listener;
+static gpointer listener_data;
+
 RegiondKernel
 regiond_kernel_try (int      fd,
                     gboolean claimed)
@@ -103,6 +107,22 @@ regiond_kernel_get (void)
   return g_atomic_int_get (&known);
 }
 
+void
+regiond_kernel_listen (RegiondKernelFunc func,
+                       gpointer          data)
+{
+  listener = func;
+  listener_data = data;
+}
+
+static gboolean
+tell (gpointer data)
+{
+  if (listener != NULL)
+    listener (listener_data);
+  return G_SOURCE_REMOVE;
+}
+
 /* What has been seen of a device of ours is better than what was guessed; that
  * there was nothing to be seen is no news. */
 void
@@ -111,6 +131,7 @@ regiond_kernel_learn (RegiondKernel shown)
   if (shown != REGIOND_KERNEL_UNKNOWN && g_atomic_int_get (&known) != (int) shown)
     {
       g_atomic_int_set (&known, shown);
+      g_idle_add_full (G_PRIORITY_DEFAULT, tell, NULL, NULL);
       if (shown == REGIOND_KERNEL_LAX)
         g_message ("this kernel takes no mapping of a BAR from its holder (CONFIG_IO_STRICT_DEVMEM is not set): "
                    "leases of BARs that are mapped end only with the holder's close or death");

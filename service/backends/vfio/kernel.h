@@ -24,5 +24,10 @@ RegiondKernel regiond_kernel_probe (const char *folder);
 /* What is known. Probed the first time. Any thread. */
 RegiondKernel regiond_kernel_get (void);
 
-/* A device has shown it: a BAR that was claimed for certain. */
+/* A device has shown it: a BAR that was claimed for certain. Any thread. */
 void          regiond_kernel_learn (RegiondKernel shown);
+
+/* Calls @func on the main thread whenever what is known has changed: with it what
+ * every device offers. There is one listener; NULL: none. Main thread. */
+typedef void (*RegiondKernelFunc) (gpointer data);
+void          regiond_kernel_listen (RegiondKernelFunc func, gpointer data);
