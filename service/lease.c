@@ -20,8 +20,7 @@ struct _RegiondLease {
   RegiondClient           *client;
   RegiondHold             *hold;
   RegiondBond             *bond; /* until it has ended; or NULL */
-  RegiondRegion           *region; /* the device's */
-  gboolean                 exclusive;
+  RegiondWindow            window;
   GPtrArray               *questions;
   gboolean                 ended;
   gboolean                 leaked;
@@ -85,8 +84,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   self->client = regiond_client_ref (terms->client);
   self->hold = g_object_ref (terms->hold);
   self->bond = terms->bond;
-  self->region = terms->window.region;
-  self->exclusive = terms->exclusive;
+  self->window = terms->window;
   self->questions = terms->questions != NULL ? g_ptr_array_ref (terms->questions) : g_ptr_array_new ();
 
   regiond_dbus_lease_set_device (lease, regiond_device_get_path (terms->device));
@@ -165,16 +163,10 @@ regiond_lease_get_hold (RegiondLease *self)
   return self->hold;
 }
 
-RegiondRegion *
-regiond_lease_get_region (RegiondLease *self)
+const RegiondWindow *
+regiond_lease_get_window (RegiondLease *self)
 {
-  return self->region;
-}
-
-gboolean
-regiond_lease_is_exclusive (RegiondLease *self)
-{
-  return self->exclusive;
+  return &self->window;
 }
 
 GPtrArray *
@@ -557,14 +549,14 @@ make_revoke_question (RegiondLease          *self,
                                    g_strdup_printf ("revoke lease %s", self->path));
   regiond_device_add_details (self->device, question);
   regiond_question_add (question, "region", regiond_dbus_lease_get_region (lease));
-  regiond_question_add (question, "region_kind", self->region->kind);
+  regiond_question_add (question, "region_kind", self->window.region->kind);
   regiond_question_add (question, "access", regiond_dbus_lease_get_access (lease));
   regiond_question_add (question, "offset", offset);
   regiond_question_add (question, "length", length);
   regiond_question_add (question, "label", regiond_dbus_lease_get_label (lease));
   regiond_question_add (question, "mechanism", regiond_dbus_lease_get_mechanism (lease));
   regiond_question_add (question, "revocation", regiond_dbus_lease_get_revocation (lease));
-  regiond_question_add (question, "exclusive", self->exclusive ? "true" : "false");
+  regiond_question_add (question, "exclusive", self->window.exclusive ? "true" : "false");
   return question;
 }
 

@@ -21,7 +21,6 @@ typedef struct {
   RegiondWindow     window;
   RegiondMechanism  mechanism;
   RegiondRevocation revocation;
-  gboolean          exclusive;
   const char       *label;
   RegiondClient    *client;
   RegiondHold      *hold;
@@ -44,8 +43,9 @@ const char     *regiond_lease_get_path (RegiondLease *self);
 RegiondDevice  *regiond_lease_get_device (RegiondLease *self);
 RegiondClient  *regiond_lease_get_client (RegiondLease *self);
 RegiondHold    *regiond_lease_get_hold (RegiondLease *self);
-RegiondRegion  *regiond_lease_get_region (RegiondLease *self);
-gboolean        regiond_lease_is_exclusive (RegiondLease *self);
+
+/* What it is a lease of: the region is the device's. */
+const RegiondWindow *regiond_lease_get_window (RegiondLease *self);
 
 /* What polkit has said yes to (RegiondQuestion). */
 GPtrArray      *regiond_lease_get_questions (RegiondLease *self);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager.h"
 
+#include "attach.h"
 #include "bind.h"
 #include "config.h"
 #include "device.h"
@@ -365,7 +366,8 @@ handle_attach_lease (RegiondDBusManager    *object,
                      GVariant              *fd,
                      GVariant              *options)
 {
-  return refuse_absent (invocation);
+  regiond_attach_start (REGIOND_MANAGER (object)->daemon, invocation, fd_list, g_variant_get_handle (fd), options);
+  return TRUE;
 }
 
 static void

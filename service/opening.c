@@ -220,7 +220,6 @@ make_lease (Opening *self,
     .window = self->request->window,
     .mechanism = self->request->mechanism,
     .revocation = self->request->revocation,
-    .exclusive = self->request->window.exclusive,
     .label = self->request->label,
     .client = self->holder,
     .hold = self->hold,
@@ -274,8 +273,8 @@ grant (Opening *self,
   if ((lease = make_lease (self, error)) == NULL)
     return FALSE;
 
-  regiond_dbus_device_complete_open_region (REGIOND_DBUS_DEVICE (self->device), self->invocation, fds,
-                                            g_variant_new_handle (0), regiond_lease_get_path (lease));
+  g_dbus_method_invocation_return_value_with_unix_fd_list (
+      self->invocation, g_variant_new ("(ho)", 0, regiond_lease_get_path (lease)), fds);
   log_event (self, "grant", regiond_lease_get_path (lease), NULL);
   return TRUE;
 }
@@ -413,6 +412,24 @@ make_questions (Opening *self)
     }
 }
 
+/* Takes @request. */
+static void
+start (RegiondRequest        *request,
+       RegiondClient         *client,
+       GDBusMethodInvocation *invocation)
+{
+  Opening *self = g_new0 (Opening, 1);
+
+  self->device = request->device;
+  self->invocation = invocation;
+  self->fd = -1;
+  self->client = regiond_client_ref (client);
+  self->request = request;
+  self->holder = regiond_request_find_holder (request, client);
+  make_questions (self);
+  ask (self);
+}
+
 void
 regiond_opening_start (RegiondDevice         *device,
                        GDBusMethodInvocation *invocation,
@@ -425,24 +442,27 @@ regiond_opening_start (RegiondDevice         *device,
   GError *error = NULL;
   g_autoptr (RegiondRequest) request = regiond_request_new (device, region, access, options, fds, &error);
   g_autoptr (RegiondClient) client = NULL;
-  Opening *self;
 
   client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
   if (fds != NULL)
-    regiond_proofs_close_all (daemon->proofs, regiond_client_get_uid (client), fds);
-  if (request == NULL || !regiond_request_settle (request, &error))
-    {
-      regiond_error_return (invocation, error);
-      return;
-    }
+    regiond_proofs_take (daemon->proofs, regiond_client_get_uid (client), fds, -1);
+  if (request != NULL && regiond_request_settle (request, &error))
+    start (g_steal_pointer (&request), client, invocation);
+  else
+    regiond_error_return (invocation, error);
+}
 
-  self = g_new0 (Opening, 1);
-  self->device = device;
-  self->invocation = invocation;
-  self->fd = -1;
-  self->client = g_steal_pointer (&client);
-  self->request = g_steal_pointer (&request);
-  self->holder = regiond_request_find_holder (self->request, self->client);
-  make_questions (self);
-  ask (self);
+gboolean
+regiond_opening_attach (RegiondRequest        *request,
+                        RegiondClient         *client,
+                        GDBusMethodInvocation *invocation,
+                        GError               **error)
+{
+  g_autoptr (RegiondRequest) taken = request;
+
+  if (!regiond_request_settle (taken, error))
+    return FALSE;
+
+  start (g_steal_pointer (&taken), client, invocation);
+  return TRUE;
 }

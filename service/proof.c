@@ -221,16 +221,21 @@ close_later (RegiondProofs *self,
   serve (self);
 }
 
-void
-regiond_proofs_close_all (RegiondProofs *self,
-                          guint32        uid,
-                          GUnixFDList   *fds)
+int
+regiond_proofs_take (RegiondProofs *self,
+                     guint32        uid,
+                     GUnixFDList   *fds,
+                     gint32         index)
 {
   int n = 0;
   g_autofree int *list = g_unix_fd_list_steal_fds (fds, &n);
 
   for (int i = 0; i < n; i++)
-    close_later (self, uid, list[i]);
+    {
+      if (i != index)
+        close_later (self, uid, list[i]);
+    }
+  return index >= 0 && index < n ? list[index] : -1;
 }
 
 void

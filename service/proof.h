@@ -38,5 +38,6 @@ gboolean       regiond_proofs_check (int fd, GError **error);
  * once when too many of the user's are being looked at or closed. */
 void           regiond_proofs_judge (RegiondProofs *self, guint32 uid, int fd, RegiondProofFunc func, gpointer data);
 
-/* Closes what is in the list, in the user's turn. */
-void           regiond_proofs_close_all (RegiondProofs *self, guint32 uid, GUnixFDList *fds);
+/* Empties @fds: returns number @index of them, or -1 where there is no such, and closes the others, in the
+ * user's turn. */
+int            regiond_proofs_take (RegiondProofs *self, guint32 uid, GUnixFDList *fds, gint32 index);

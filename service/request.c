@@ -11,6 +11,7 @@ void
 regiond_request_free (RegiondRequest *self)
 {
   g_clear_pointer (&self->bond, regiond_bond_free);
+  g_clear_object (&self->shown);
   g_object_unref (self->device);
   g_free (self->least);
   g_free (self->label);
@@ -24,22 +25,41 @@ get_access (RegiondRequest *self)
 }
 
 static gboolean
+read_access (const char    *text,
+             RegiondAccess *access,
+             GError       **error)
+{
+  g_autofree char *quoted = NULL;
+
+  if (regiond_access_parse (text, access))
+    return TRUE;
+
+  quoted = regiond_text_quote (text);
+  g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+               "%s is no access; there are 'r', 'w', 'rw', 'rm' and 'rwm'", quoted);
+  return FALSE;
+}
+
+static gboolean
 read_region (RegiondRequest *self,
              const char     *region,
              const char     *access,
              GError        **error)
 {
-  if ((self->window.region = regiond_device_find_region (self->device, region, error)) == NULL)
-    return FALSE;
-  if (!regiond_access_parse (access, &self->window.access))
-    {
-      g_autofree char *quoted = regiond_text_quote (access);
+  self->window.region = regiond_device_find_region (self->device, region, error);
+  return self->window.region != NULL && read_access (access, &self->window.access, error);
+}
 
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "%s is no access; there are 'r', 'w', 'rw', 'rm' and 'rwm'", quoted);
-      return FALSE;
-    }
-  return TRUE;
+static gboolean
+check_label (const char *label,
+             GError    **error)
+{
+  if (regiond_text_is_printable (label, LABEL_MOST))
+    return TRUE;
+
+  g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+               "The option 'label' has at most %d characters, all printable", LABEL_MOST);
+  return FALSE;
 }
 
 static gboolean
@@ -64,13 +84,11 @@ read_part (RegiondRequest *self,
 }
 
 static gboolean
-read_revocation (RegiondRequest *self,
-                 const char     *least,
-                 GError        **error)
+check_least (const char *least,
+             GError    **error)
 {
   RegiondRevocation demanded;
 
-  self->least = g_strdup (least);
   if (least != NULL && !regiond_revocation_parse (least, &demanded))
     {
       g_autofree char *quoted = regiond_text_quote (least);
@@ -145,17 +163,12 @@ read_options (RegiondRequest *self,
   };
 
   if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error) || !read_part (self, offset, length, error) ||
-      !read_revocation (self, least, error) || (bound && !read_bond (self, bind_to, fds, error)) ||
-      !check_detach (self, error))
+      !check_least (least, error) || (bound && !read_bond (self, bind_to, fds, error)) ||
+      !check_detach (self, error) || !check_label (label, error))
     return FALSE;
-  if (!regiond_text_is_printable (label, LABEL_MOST))
-    {
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-                   "The option 'label' has at most %d characters, all printable", LABEL_MOST);
-      return FALSE;
-    }
 
   self->label = g_strdup (label);
+  self->least = g_strdup (least);
   return TRUE;
 }
 
@@ -173,6 +186,52 @@ regiond_request_new (RegiondDevice *device,
   if (!read_region (self, region, access, error) || !read_options (self, options, fds, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+gboolean
+regiond_share_read (RegiondShare *self,
+                    GVariant     *options,
+                    GError      **error)
+{
+  const char *access = NULL;
+  const RegiondOption known[] = {
+    { "access", "s", &access },
+    { "interactive", "b", &self->interactive },
+    { "label", "s", &self->label },
+    { "revocation", "s", &self->least },
+  };
+
+  *self = (RegiondShare){ .label = "" };
+  return regiond_options_read (options, known, G_N_ELEMENTS (known), error) &&
+         (access == NULL || read_access (access, &self->access, error)) && check_label (self->label, error) &&
+         check_least (self->least, error);
+}
+
+RegiondRequest *
+regiond_request_new_shown (RegiondLease       *lease,
+                           RegiondAccess       shown,
+                           const RegiondShare *share,
+                           GError            **error)
+{
+  RegiondRequest *self;
+
+  if (share->access & ~shown)
+    {
+      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                   "The access '%s' is more than what was shown, '%s'; ask for no more than that",
+                   regiond_access_to_string (share->access), regiond_access_to_string (shown));
+      return NULL;
+    }
+
+  self = g_new0 (RegiondRequest, 1);
+  self->device = g_object_ref (regiond_lease_get_device (lease));
+  self->window = *regiond_lease_get_window (lease);
+  self->window.access = share->access != 0 ? share->access : shown;
+  self->shown = g_object_ref (lease);
+  self->label = g_strdup (share->label);
+  self->least = g_strdup (share->least);
+  self->interactive = share->interactive;
+  return self;
 }
 
 RegiondClient *
@@ -277,12 +336,38 @@ check_mechanism (RegiondRequest *self,
   return FALSE;
 }
 
+/* Who shares what he has shown must not be there beside somebody who has the device for
+ * himself; and where nobody can tell what has been left behind, what is shown may be that. */
+static gboolean
+check_shown (RegiondRequest *self,
+             GError        **error)
+{
+  RegiondTenancy *tenancy = regiond_device_get_tenancy (self->device);
+  const char *id = regiond_device_get_id (self->device), *owner = regiond_tenancy_get_exclusive (tenancy);
+
+  if (regiond_tenancy_is_tolerant (tenancy))
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+                 "A descriptor proves nothing on device %s, where what ended leases leave behind is let be "
+                 "(Linger=tolerate); open the region", id);
+  else if (owner[0] != '\0')
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+                 "Device %s cannot be shared: %s has it exclusively; wait until it ends", id, owner);
+  else if (regiond_lease_has_ended (self->shown))
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "Lease %s, whose descriptor was shown, has ended meanwhile",
+                 regiond_lease_get_path (self->shown));
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
 gboolean
 regiond_request_check (RegiondRequest *self,
                        RegiondClient  *client,
                        GError        **error)
 {
   return (self->bond == NULL || regiond_bond_check (self->bond, error)) &&
+         (self->shown == NULL || check_shown (self, error)) &&
          regiond_device_admits (self->device, client, self->window.exclusive, error) && check_mechanism (self, error);
 }
 
@@ -333,7 +418,7 @@ make_question (RegiondRequest        *self,
   regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));
   regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
   regiond_question_add (question, "label", self->label);
-  regiond_question_add (question, "proof", "");
+  regiond_question_add (question, "proof", self->shown != NULL ? "fd" : "");
   if (self->bond != NULL)
     regiond_bond_add_details (self->bond, question);
   return question;

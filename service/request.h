@@ -16,6 +16,7 @@ typedef struct {
   gboolean          interactive;
   RegiondBond      *bond;   /* to the process that the lease is tied to, or NULL */
   gboolean          detach; /* from the bus name that asks */
+  RegiondLease     *shown;  /* by its fd, as a proof; or NULL */
   RegiondMechanism  mechanism; /* NONE and ON_CLOSE until it is settled */
   RegiondRevocation revocation;
 } RegiondRequest;
@@ -24,6 +25,23 @@ typedef struct {
  * left where they are, or NULL. NotFound (the region, the process), InvalidArgs. */
 RegiondRequest *regiond_request_new (RegiondDevice *device, const char *region, const char *access, GVariant *options,
                                      GUnixFDList *fds, GError **error);
+
+/* What may be asked for by who shows an fd: the options of AttachLease. */
+typedef struct {
+  RegiondAccess access; /* 0: what is shown */
+  const char   *label;
+  const char   *least;
+  gboolean      interactive;
+} RegiondShare;
+
+/* Reads them; the strings belong to @options. InvalidArgs. */
+gboolean        regiond_share_read (RegiondShare *self, GVariant *options, GError **error);
+
+/* What @lease is of, once more, with the access that has been shown or, if so asked, less.
+ * NotSupported: it is more. */
+RegiondRequest *regiond_request_new_shown (RegiondLease *lease, RegiondAccess shown, const RegiondShare *share,
+                                           GError **error);
+
 void            regiond_request_free (RegiondRequest *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRequest, regiond_request_free)
 
@@ -35,7 +53,8 @@ RegiondClient  *regiond_request_find_holder (RegiondRequest *self, RegiondClient
 gboolean        regiond_request_settle (RegiondRequest *self, GError **error);
 
 /* Whether @client could have it now, by all that can be seen at once: the errors
- * of regiond_device_admits(); Busy where mechanism or revocation is no longer
+ * of regiond_device_admits(); where a lease was shown, Gone when it has ended, and Busy or
+ * NotSupported where its device is not one to be shared so; Busy where mechanism or revocation is no longer
  * what it was settled to be, which is what polkit was asked about. */
 gboolean        regiond_request_check (RegiondRequest *self, RegiondClient *client, GError **error);
 

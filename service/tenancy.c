@@ -247,7 +247,7 @@ count_tenant (RegiondTenancy *self,
               RegiondLease   *lease,
               int             more)
 {
-  RegiondRegion *region = regiond_lease_get_region (lease);
+  RegiondRegion *region = regiond_lease_get_window (lease)->region;
   guint count = GPOINTER_TO_UINT (g_hash_table_lookup (self->tenants, region)) + more;
 
   /* Of a region that the device no longer has nothing is kept. */
@@ -262,7 +262,7 @@ count_tenant (RegiondTenancy *self,
 static guint64
 get_memory (RegiondLease *lease)
 {
-  if (!regiond_region_takes_memory (regiond_lease_get_region (lease)))
+  if (!regiond_region_takes_memory (regiond_lease_get_window (lease)->region))
     return 0;
   return regiond_dbus_lease_get_size (REGIOND_DBUS_LEASE (lease));
 }
@@ -308,7 +308,7 @@ regiond_tenancy_end (RegiondTenancy *self,
     return;
 
   self->changed = TRUE;
-  self->n_exclusive -= regiond_lease_is_exclusive (lease);
+  self->n_exclusive -= regiond_lease_get_window (lease)->exclusive;
   last = g_hash_table_size (self->active) == 0;
   vacated = count_tenant (self, lease, -1) == 0;
   regiond_lease_end (lease, end);
@@ -321,7 +321,7 @@ regiond_tenancy_end (RegiondTenancy *self,
   if (last)
     self->events->emptied (self->owner);
   else if (vacated)
-    self->events->vacated (self->owner, regiond_lease_get_region (lease));
+    self->events->vacated (self->owner, regiond_lease_get_window (lease)->region);
   announce (self);
 }
 
@@ -500,7 +500,7 @@ is_other (RegiondLease *lease,
   const Other *other = data;
 
   return !g_str_equal (get_owner_name (lease), other->name) &&
-         (!other->exclusive_only || regiond_lease_is_exclusive (lease));
+         (!other->exclusive_only || regiond_lease_get_window (lease)->exclusive);
 }
 
 static RegiondLease *
@@ -619,7 +619,7 @@ regiond_tenancy_add (RegiondTenancy *self,
     return FALSE;
 
   self->changed = TRUE;
-  self->n_exclusive += regiond_lease_is_exclusive (lease);
+  self->n_exclusive += regiond_lease_get_window (lease)->exclusive;
   count_tenant (self, lease, 1);
   g_hash_table_add (self->active, g_object_ref (lease));
   regiond_lease_export (lease);
@@ -632,6 +632,20 @@ regiond_tenancy_has_others (RegiondTenancy *self,
                             const char     *name)
 {
   return find_other (self->active, name, FALSE) != NULL;
+}
+
+RegiondLease *
+regiond_tenancy_find_active (RegiondTenancy   *self,
+                             RegiondLeasesFunc func,
+                             gconstpointer     data)
+{
+  return regiond_leases_find (self->active, func, data);
+}
+
+gboolean
+regiond_tenancy_is_tolerant (RegiondTenancy *self)
+{
+  return self->rules.tolerate;
 }
 
 guint

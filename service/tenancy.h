@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "lease.h"
+#include "leases.h"
 
 /* The leases on one device: who may come in beside whom, how each one ends,
  * and what ended ones have left behind. Here stands design rule 3, look first,
@@ -62,6 +62,12 @@ gint64          regiond_tenancy_get_rest (RegiondTenancy *self);
 
 /* Whether anybody but the bus name has an active lease. */
 gboolean        regiond_tenancy_has_others (RegiondTenancy *self, const char *name);
+
+/* One of the active leases for which @func is TRUE, or NULL. */
+RegiondLease   *regiond_tenancy_find_active (RegiondTenancy *self, RegiondLeasesFunc func, gconstpointer data);
+
+/* Whether what ended leases leave behind is left alone (RegiondTenancyRules). */
+gboolean        regiond_tenancy_is_tolerant (RegiondTenancy *self);
 
 guint           regiond_tenancy_count_active (RegiondTenancy *self);
 guint           regiond_tenancy_count_lingering (RegiondTenancy *self);

@@ -92,20 +92,22 @@ promise_clear (Promise *promise)
   g_clear_error (&promise->error);
 }
 
-char *
-client_open (GDBusConnection *client,
-             const char      *device,
-             const char      *region,
-             const char      *access,
-             const char      *text,
-             int             *fd,
-             GError         **error)
+/* @shown: goes along, or NULL. */
+static char *
+call_for_lease (GDBusConnection *client,
+                const char      *path_of,
+                const char      *interface,
+                const char      *method,
+                GVariant        *arguments,
+                GUnixFDList     *shown,
+                int             *fd,
+                GError         **error)
 {
   g_autoptr (GUnixFDList) fds = NULL;
+  g_autofree char *full = name_interface (interface);
   g_autoptr (GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync (
-      client, REGIOND_BUS_NAME, device, "org.regiond1.Device", "OpenRegion",
-      g_variant_new ("(ss@a{sv})", region, access, options (text)), G_VARIANT_TYPE ("(ho)"), G_DBUS_CALL_FLAGS_NONE, -1,
-      NULL, &fds, NULL, error);
+      client, REGIOND_BUS_NAME, path_of, full, method, arguments, G_VARIANT_TYPE ("(ho)"), G_DBUS_CALL_FLAGS_NONE, -1,
+      shown, &fds, NULL, error);
   char *path;
   int index;
 
@@ -116,6 +118,34 @@ client_open (GDBusConnection *client,
   *fd = g_unix_fd_list_get (fds, index, error);
   g_assert_cmpint (*fd, >=, 0);
   return path;
+}
+
+char *
+client_open (GDBusConnection *client,
+             const char      *device,
+             const char      *region,
+             const char      *access,
+             const char      *text,
+             int             *fd,
+             GError         **error)
+{
+  return call_for_lease (client, device, "Device", "OpenRegion",
+                         g_variant_new ("(ss@a{sv})", region, access, options (text)), NULL, fd, error);
+}
+
+char *
+client_attach (GDBusConnection *client,
+               int              shown,
+               const char      *text,
+               int             *fd,
+               GError         **error)
+{
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+
+  if (shown >= 0)
+    g_unix_fd_list_append (fds, shown, NULL);
+  return call_for_lease (client, MANAGER_PATH, "Manager", "AttachLease", g_variant_new ("(h@a{sv})", 0, options (text)),
+                         fds, fd, error);
 }
 
 char *

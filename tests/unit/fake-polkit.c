@@ -332,3 +332,14 @@ fake_polkit_get_detail (FakePolkit *self,
   g_variant_lookup (details, key, "s", &value);
   return value;
 }
+
+void
+fake_polkit_expect_detail (FakePolkit *self,
+                           const char *key,
+                           const char *wanted)
+{
+  g_autofree char *value = fake_polkit_get_detail (self, key);
+
+  if (g_strcmp0 (value, wanted) != 0)
+    g_error ("the detail %s is '%s', not '%s'", key, value, wanted);
+}

@@ -47,3 +47,4 @@ char       *fake_polkit_get_action (FakePolkit *self);
 char       *fake_polkit_get_subject (FakePolkit *self);
 guint32     fake_polkit_get_flags (FakePolkit *self);
 char       *fake_polkit_get_detail (FakePolkit *self, const char *key);
+void        fake_polkit_expect_detail (FakePolkit *self, const char *key, const char *wanted);

@@ -90,7 +90,10 @@ GVariant        *options (const char *text);
 char            *client_open (GDBusConnection *client, const char *device, const char *region, const char *access,
                               const char *text, int *fd, GError **error);
 
-/* As above, and it must work. */
+/* AttachLease with @shown, or with none (-1). */
+char            *client_attach (GDBusConnection *client, int shown, const char *text, int *fd, GError **error);
+
+/* OpenRegion, and it must work. */
 char            *client_must_open (GDBusConnection *client, const char *device, const char *region,
                                    const char *access, const char *text, int *fd);
 

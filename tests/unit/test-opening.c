@@ -26,17 +26,6 @@ test_grant (void)
 }
 
 static void
-expect_detail (Fixture    *f,
-               const char *key,
-               const char *wanted)
-{
-  g_autofree char *value = fake_polkit_get_detail (f->polkit, key);
-
-  if (g_strcmp0 (value, wanted) != 0)
-    g_error ("the detail %s is '%s', not '%s'", key, value, wanted);
-}
-
-static void
 test_details (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
@@ -49,19 +38,19 @@ test_details (void)
   g_assert_cmpstr (action, ==, "org.regiond1.read-region");
   g_assert_cmpstr (subject, ==, g_dbus_connection_get_unique_name (f->person));
   g_assert_cmpuint (fake_polkit_get_flags (f->polkit), ==, 0);
-  expect_detail (f, "device", "shm0");
-  expect_detail (f, "backend", "memory");
-  expect_detail (f, "description", "Sensor ring");
-  expect_detail (f, "region", "bar2");
-  expect_detail (f, "region_kind", "memory");
-  expect_detail (f, "access", "rm");
-  expect_detail (f, "offset", "0");
-  expect_detail (f, "length", "262144");
-  expect_detail (f, "exclusive", "true");
-  expect_detail (f, "mechanism", "memfd");
-  expect_detail (f, "revocation", "detached");
-  expect_detail (f, "label", "my tool");
-  expect_detail (f, "proof", "");
+  fake_polkit_expect_detail (f->polkit, "device", "shm0");
+  fake_polkit_expect_detail (f->polkit, "backend", "memory");
+  fake_polkit_expect_detail (f->polkit, "description", "Sensor ring");
+  fake_polkit_expect_detail (f->polkit, "region", "bar2");
+  fake_polkit_expect_detail (f->polkit, "region_kind", "memory");
+  fake_polkit_expect_detail (f->polkit, "access", "rm");
+  fake_polkit_expect_detail (f->polkit, "offset", "0");
+  fake_polkit_expect_detail (f->polkit, "length", "262144");
+  fake_polkit_expect_detail (f->polkit, "exclusive", "true");
+  fake_polkit_expect_detail (f->polkit, "mechanism", "memfd");
+  fake_polkit_expect_detail (f->polkit, "revocation", "detached");
+  fake_polkit_expect_detail (f->polkit, "label", "my tool");
+  fake_polkit_expect_detail (f->polkit, "proof", "");
   close (fd);
 }
 
@@ -77,7 +66,7 @@ test_write_action (void)
   action = fake_polkit_get_action (f->polkit);
   g_assert_cmpstr (action, ==, "org.regiond1.write-region");
   g_assert_cmpuint (fake_polkit_get_flags (f->polkit), ==, 1);
-  expect_detail (f, "exclusive", "false");
+  fake_polkit_expect_detail (f->polkit, "exclusive", "false");
   close (fd);
 }
 
@@ -142,10 +131,10 @@ test_part (void)
   int fd;
 
   lease = client_must_open (f->person, SHM0, "bar2", "r", "{'offset': <uint64 4095>, 'length': <uint64 3>}", &fd);
-  expect_detail (f, "mechanism", "proxy");
-  expect_detail (f, "revocation", "immediate");
-  expect_detail (f, "offset", "4095");
-  expect_detail (f, "length", "3");
+  fake_polkit_expect_detail (f->polkit, "mechanism", "proxy");
+  fake_polkit_expect_detail (f->polkit, "revocation", "immediate");
+  fake_polkit_expect_detail (f->polkit, "offset", "4095");
+  fake_polkit_expect_detail (f->polkit, "length", "3");
   g_assert_cmpint (fstat (fd, &facts), ==, 0);
   g_assert_cmpint (facts.st_size, ==, 3);
   close (fd);

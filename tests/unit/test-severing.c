@@ -308,7 +308,7 @@ test_learns (void)
   regions = g_variant_print (regiond_dbus_device_get_regions (device), FALSE);
   g_assert_nonnull (strstr (regions, "'vga': {"));
   g_object_unref (yard_must_open (y, y->person, CARD, "vga", "r"));
-  g_assert_cmpstr (regiond_lease_get_region (lease)->name, ==, "bar2");
+  g_assert_cmpstr (regiond_lease_get_window (lease)->region->name, ==, "bar2");
 }
 
 static void

@@ -147,7 +147,7 @@ make_tenant (House      *house,
              char        object,
              gboolean    exclusive)
 {
-  RegiondLeaseTerms terms = { .exclusive = exclusive, .window = { .access = REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP },
+  RegiondLeaseTerms terms = { .window = { .access = REGIOND_ACCESS_READ | REGIOND_ACCESS_MAP, .exclusive = exclusive },
                               .mechanism = REGIOND_MECHANISM_MEMFD, .label = "" };
 
   self->client = regiond_clients_get (house->daemon->clients, name);
