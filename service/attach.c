@@ -102,6 +102,7 @@ attach (Attach             *self,
       (lease = find_shown (self->daemon, proof, error)) == NULL)
     return FALSE;
 
+  g_debug ("%s has shown what %s is of", regiond_client_get_name (self->client), regiond_lease_get_path (lease));
   shown = regiond_lease_get_window (lease)->access & (proof->access | REGIOND_ACCESS_MAP);
   request = regiond_request_new_shown (lease, shown, &self->share, error);
   return request != NULL && regiond_opening_attach (request, self->client, self->invocation, error);

@@ -502,7 +502,7 @@ test_what_ends_while_polkit_is_asked_is_not_had (void)
   pass_open (&scene, "bar2", "rwm", "{}");
   process_stop (scene.world->polkitd);
   serial = send_attach (scene.bob, scene.shown, "{}");
-  g_free (person_call (scene.bob, MANAGER_PATH, MANAGER_INTERFACE, "GetDevice", "('shm0',)"));
+  service_wait_log (scene.bob->name, "has shown", scene.hers->path, NULL);
   g_free (person_call (scene.alice, scene.hers->path, LEASE_INTERFACE, "Release", "()"));
   process_signal (scene.world->polkitd, SIGCONT);
   g_free (person_finish_failure (scene.bob, serial, ERROR ("Gone")));
