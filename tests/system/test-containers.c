@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "container.h"
 #include "stay.h"
 #include "tool.h"
 #include "world.h"
@@ -20,9 +20,6 @@ typedef struct
   Stay *kept;
   char *listener;
 } Scene;
-
-#define BUNDLE SANDBOX_DIR "/bundle"
-#define STATE "XDG_RUNTIME_DIR=" SANDBOX_DIR "/alice"
 
 /* Only in the test: the machine may have both kinds of cgroups, and then crun gives up. */
 static void
@@ -114,70 +111,17 @@ test_as_another_user (Scene *scene,
   stay_expect_text (scene->kept, "hers");
 }
 
-/* The example's configuration with another program, for alice. */
-static void
-make_bundle (const char *script)
-{
-  g_autofree char *example = sandbox_installed ("usr/share/doc/regiond/examples/container.json");
-  g_autofree char *program = g_strdup_printf ("\"/bin/sh\", \"-c\", \"%s\"", script);
-  g_autofree char *text = NULL;
-  g_autoptr (GString) config = NULL;
-  g_autoptr (GError) error = NULL;
-
-  for (const char *const *folder = (const char *const[]){ "/bin", "/proc", "/dev", NULL }; *folder; folder++)
-    {
-      g_autofree char *path = g_strconcat (BUNDLE "/rootfs", *folder, NULL);
-
-      g_assert_cmpint (g_mkdir_with_parents (path, 0755), ==, 0);
-    }
-  g_assert_cmpint (g_mkdir_with_parents (SANDBOX_DIR "/alice", 0700), ==, 0);
-  g_assert_cmpint (chown (SANDBOX_DIR "/alice", UID_ALICE, UID_ALICE), ==, 0);
-  g_file_get_contents (example, &text, NULL, &error);
-  g_assert_no_error (error);
-  config = g_string_new (text);
-  g_assert_cmpuint (g_string_replace (config, "\"hostID\": 1000", "\"hostID\": 2001", 0), ==, 2);
-  g_assert_cmpuint (g_string_replace (config, "\"/bin/program\"", program, 0), ==, 1);
-  sandbox_write (BUNDLE "/config.json", config->str);
-}
-
-/* A root file system with busybox in it. */
-static void
-furnish (void)
-{
-  g_autofree char *busybox = NULL;
-  g_autoptr (GError) error = NULL;
-  gsize length;
-
-  g_file_get_contents ("/bin/busybox", &busybox, &length, &error);
-  g_assert_no_error (error);
-  g_file_set_contents_full (BUNDLE "/rootfs/bin/sh", busybox, length, G_FILE_SET_CONTENTS_NONE, 0755, &error);
-  g_assert_no_error (error);
-}
-
-static gboolean
-set_bundle (const char *script)
-{
-  if (!is_installed ("crun"))
-    return FALSE;
-
-  make_bundle (script);
-  furnish ();
-  return TRUE;
-}
-
-#define IN_CONTAINER "env", STATE, "crun", "run", "--bundle", BUNDLE, "ring"
-
 static void
 test_a_container (Scene *scene,
                   gconstpointer data)
 {
   g_autoptr (Result) result = NULL;
 
-  if (!set_bundle ("echo $LISTEN_FDNAMES is $LISTEN_FDS of $LISTEN_PID; echo from the container >&3;"
-                   "head -n 1 /proc/self/fd/3; ls /proc/self/fd | wc -l"))
+  if (!container_make ("echo $LISTEN_FDNAMES is $LISTEN_FDS of $LISTEN_PID; echo from the container >&3;"
+                       "head -n 1 /proc/self/fd/3; ls /proc/self/fd | wc -l"))
     return;
 
-  result = tool_run (NULL, "exec", "shm0:bar2:rw=ring", "--", IN_CONTAINER, NULL);
+  result = tool_run (NULL, "exec", "shm0:bar2:rw=ring", "--", CONTAINER_RUN, NULL);
   assert_lines (result, "ring is 1 of 1\nfrom the container\n5\n");
   stay_expect_text (scene->kept, "from the container\n");
 }
@@ -190,14 +134,14 @@ test_a_container_has_nothing_else (Scene *scene,
 {
   g_autoptr (Result) result = NULL;
 
-  if (!set_bundle ("find / -path /proc -prune -o -type s -print -o -type b -print;"
-                   "ls /dev; find / -path /proc -prune -o -name 'resource*' -print; ls -d /sys /run 2> /dev/null; grep -c / /proc/net/unix;"
-                   "(mknod /dev/mem c 1 1) 2> /dev/null && echo made; (echo w > /proc/self/fd/3) 2> /dev/null && echo wrote;"
-                   "head -c 5 /proc/self/fd/3"))
+  if (!container_make ("find / -path /proc -prune -o -type s -print -o -type b -print;"
+                       "ls /dev; find / -path /proc -prune -o -name 'resource*' -print; ls -d /sys /run 2> /dev/null; grep -c / /proc/net/unix;"
+                       "(mknod /dev/mem c 1 1) 2> /dev/null && echo made; (echo w > /proc/self/fd/3) 2> /dev/null && echo wrote;"
+                       "head -c 5 /proc/self/fd/3"))
     return;
 
   stay_write (scene->kept, "bob's");
-  result = tool_run (NULL, "exec", "shm0:bar2:r=ring", "--", IN_CONTAINER, NULL);
+  result = tool_run (NULL, "exec", "shm0:bar2:r=ring", "--", CONTAINER_RUN, NULL);
   assert_lines (result, "core\nfd\nfull\nnull\nptmx\nrandom\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
                         "0\nbob's");
 }
@@ -214,10 +158,10 @@ test_a_container_that_ends_at_once (Scene *scene,
 {
   g_autoptr (Result) result = NULL;
 
-  if (!set_bundle ("exit 3"))
+  if (!container_make ("exit 3"))
     return;
 
-  result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "--", IN_CONTAINER, NULL);
+  result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "--", CONTAINER_RUN, NULL);
   result_assert (result, 3);
   wait_until (is_bob_alone, scene->world, 5000, "bob's lease being the last");
   person_expect_no_signal (scene->bob);
@@ -234,10 +178,10 @@ test_a_container_whose_lease_ends (Scene *scene,
   g_autofree char *up = NULL;
   g_autofree char *dead = NULL;
 
-  if (!set_bundle ("echo up; read line; cat <&3 || echo dead"))
+  if (!container_make ("echo up; read line; cat <&3 || echo dead"))
     return;
 
-  tool = tool_start ("exec", "shm0:bar2:rw=ring", "--", IN_CONTAINER, NULL);
+  tool = tool_start ("exec", "shm0:bar2:rw=ring", "--", CONTAINER_RUN, NULL);
   up = tool_read_line (tool);
   g_assert_cmpstr (up, ==, "up");
   tool_signal (tool, SIGKILL);
