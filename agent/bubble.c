@@ -30,6 +30,8 @@ struct _AgentBubble
   guint watch;
 
   GPtrArray *entries; /* the newest last */
+  guint dropped;      /* for which there is no line any more, and no entry */
+  guint dropped_new;  /* of them, those that have not been shown */
   guint32 number;     /* of the notification; 0: none is shown */
   guint showing;      /* how often something was shown */
   gboolean busy;      /* it is being shown */
@@ -52,7 +54,7 @@ entry_free (gpointer data)
 static guint
 count_all (AgentBubble *bubble)
 {
-  guint count = 0;
+  guint count = bubble->dropped;
 
   for (guint i = 0; i < bubble->entries->len; i++)
     count += ((Entry *) g_ptr_array_index (bubble->entries, i))->count;
@@ -85,6 +87,7 @@ static void
 forget_shown (AgentBubble *bubble)
 {
   bubble->number = 0;
+  bubble->dropped = bubble->dropped_new;
   for (guint i = bubble->entries->len; i-- > 0;)
     if (((Entry *) g_ptr_array_index (bubble->entries, i))->shown != 0)
       g_ptr_array_remove_index (bubble->entries, i);
@@ -125,6 +128,7 @@ static void
 mark_shown (AgentBubble *bubble)
 {
   bubble->showing++;
+  bubble->dropped_new = 0;
   for (guint i = 0; i < bubble->entries->len; i++)
     {
       Entry *entry = g_ptr_array_index (bubble->entries, i);
@@ -291,13 +295,19 @@ agent_bubble_free (AgentBubble *bubble)
 static void
 drop_oldest (AgentBubble *bubble)
 {
-  Entry *oldest = g_ptr_array_index (bubble->entries, 0);
+  guint keyless = bubble->entries->len - count_keys (bubble);
+  guint i = 0;
+  Entry *oldest;
 
-  if (oldest->key != NULL || bubble->entries->len <= MOST_LINES)
+  if (keyless <= MOST_LINES)
     return;
 
-  ((Entry *) g_ptr_array_index (bubble->entries, 1))->count += oldest->count;
-  g_ptr_array_remove_index (bubble->entries, 0);
+  while (((Entry *) g_ptr_array_index (bubble->entries, i))->key != NULL)
+    i++;
+  oldest = g_ptr_array_index (bubble->entries, i);
+  bubble->dropped += oldest->count;
+  bubble->dropped_new += oldest->shown == 0 ? oldest->count : 0;
+  g_ptr_array_remove_index (bubble->entries, i);
 }
 
 void
@@ -335,8 +345,15 @@ agent_bubble_remove (AgentBubble *bubble,
           g_clear_pointer (&entry->key, g_free);
           g_free (entry->text);
           entry->text = g_strdup (past);
+          drop_oldest (bubble);
         }
       schedule (bubble);
       return;
     }
+}
+
+guint
+agent_bubble_count_entries (AgentBubble *bubble)
+{
+  return bubble->entries->len;
 }

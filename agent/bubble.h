@@ -41,4 +41,7 @@ void agent_bubble_remove (AgentBubble *bubble,
                           const char  *key,
                           const char  *past);
 
+/* For how many things there is an entry: those with a key, and three more. */
+guint agent_bubble_count_entries (AgentBubble *bubble);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AgentBubble, agent_bubble_free)

@@ -172,6 +172,33 @@ test_without_keys (Scene        *scene,
   g_assert_null (shown->action);
 }
 
+/* One thing lasts, and others come and go all the time. */
+static void
+test_coming_and_going (Scene        *scene,
+                       gconstpointer data)
+{
+  Shown *shown;
+
+  agent_bubble_add (scene->bubble, "lasting", "it lasts", 1);
+  for (guint i = 0; i < 10000; i++)
+    {
+      agent_bubble_add (scene->bubble, "passing", "is there", 1);
+      agent_bubble_remove (scene->bubble, "passing", "was there");
+    }
+  g_assert_cmpuint (agent_bubble_count_entries (scene->bubble), <=, 4);
+  shown = wait_shown (scene, 1);
+  g_assert_cmpstr (shown->summary, ==, "10001 things");
+  g_assert_cmpstr (shown->body, ==, "was there\nwas there\nwas there\nand 9998 more");
+  g_assert_cmpstr (shown->label, ==, "Stop");
+
+  /* What has been read is not counted again. */
+  session_dismiss (&scene->session, shown->number);
+  session_settle (&scene->session);
+  agent_bubble_add (scene->bubble, NULL, "new", 1);
+  shown = wait_shown (scene, 2);
+  g_assert_cmpstr (shown->summary, ==, "One thing");
+}
+
 static void
 test_nobody_shows (Scene        *scene,
                    gconstpointer data)
@@ -224,6 +251,7 @@ main (int    argc,
   ADD ("what-is-over-is-taken-away", test_over);
   ADD ("the-button-is-for-what-was-read", test_button);
   ADD ("a-flood-is-counted", test_without_keys);
+  ADD ("coming-and-going-takes-no-memory", test_coming_and_going);
   ADD ("nobody-shows-notifications", test_nobody_shows);
   ADD ("another-one-shows-notifications", test_desktop_is_replaced);
   return g_test_run ();

@@ -21,19 +21,7 @@
 gboolean
 desktop_is_possible (void)
 {
-  const char *const programs[] = { "Xvfb", "dunst", "dunstctl", NULL };
-
-  for (const char *const *program = programs; *program; program++)
-    {
-      g_autofree char *path = g_find_program_in_path (*program);
-
-      if (!path)
-        {
-          g_test_skip ("a program of the desktop is not installed");
-          return FALSE;
-        }
-    }
-  return TRUE;
+  return sandbox_has_program ("Xvfb") && sandbox_has_program ("dunst") && sandbox_has_program ("dunstctl");
 }
 
 static void

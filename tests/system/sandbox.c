@@ -41,6 +41,19 @@ mount_tmpfs (const char *target)
   mount_or_fail ("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
 }
 
+gboolean
+sandbox_has_program (const char *program)
+{
+  g_autofree char *path = g_find_program_in_path (program);
+  g_autofree char *why = path ? NULL : g_strdup_printf ("%s is not installed", program);
+
+  if (!path && g_getenv ("CI"))
+    g_error ("%s, and nothing may be skipped", why);
+  if (!path)
+    g_test_skip (why);
+  return path != NULL;
+}
+
 void
 sandbox_write (const char *path,
                const char *text)

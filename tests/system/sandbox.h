@@ -27,6 +27,10 @@ void sandbox_enter (void);
 /* The users and groups alone, in the mount namespace that the process has. */
 void sandbox_bring_people (void);
 
+/* Whether the program is installed. Else the test is skipped, or fails where nothing
+ * may be (the variable CI). */
+gboolean sandbox_has_program (const char *program);
+
 /* Writes a file in one step: a watcher never sees half of it. */
 void sandbox_write (const char *path,
                     const char *text);

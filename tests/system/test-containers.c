@@ -50,16 +50,6 @@ scene_tear_down (Scene *scene,
   g_free (scene->listener);
 }
 
-static gboolean
-is_installed (const char *program)
-{
-  g_autofree char *path = g_find_program_in_path (program);
-
-  if (!path)
-    g_test_skip ("a program is not installed");
-  return path != NULL;
-}
-
 static void
 assert_lines (Result *result,
               const char *lines)
@@ -236,7 +226,7 @@ test_bubblewrap (Scene *scene,
   g_autoptr (Result) result = NULL;
   g_autoptr (Result) looks = NULL;
 
-  if (!is_installed ("bwrap"))
+  if (!sandbox_has_program ("bwrap"))
     return;
 
   result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "--", IN_BUBBLE, "--ro-bind", scene->listener, "/listener",

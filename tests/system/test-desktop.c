@@ -140,7 +140,9 @@ test_others (Scene *scene,
              gconstpointer rules)
 {
   g_autoptr (Person) bob = NULL;
+  g_autoptr (Person) carol = NULL;
   g_autoptr (Stay) his = NULL;
+  g_autoptr (Stay) hers = NULL;
   g_autoptr (Tool) tool = NULL;
   g_autofree char *shown = NULL;
 
@@ -148,12 +150,18 @@ test_others (Scene *scene,
     return;
 
   bob = person_new ("bob", UID_BOB);
+  carol = person_new ("carol", UID_CAROL);
   his = stay_begin (bob, "shm0", "control", "rwm", "{}");
-  g_free (person_open_fails (bob, ERROR ("NotFound"), "shm0", "bar9", "rwm", "{}"));
+  hers = stay_begin (carol, "kept", "bar2", "r", "{'exclusive': <true>}");
+  g_free (person_open_fails (bob, ERROR ("Busy"), "kept", "bar2", "r", "{}"));
+  service_wait_log ("refusal kept:bar2", NULL);
+  /* Alice's comes after all of theirs, and is told. */
   tool = hold ("bar2");
   desktop_wait_shown (scene->desktop, "has region bar2");
   shown = desktop_read_shown ();
   g_assert_null (strstr (shown, "control"));
+  g_assert_null (strstr (shown, "kept"));
+  g_assert_null (strstr (shown, "refused"));
 }
 
 /* One notification of each kind, and a new text every two seconds at most. */
