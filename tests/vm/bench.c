@@ -14,6 +14,17 @@ is_shown (gpointer data)
   return world_has_object (bench->world, bench->path);
 }
 
+static World *
+make_world (const char *daemon,
+            const char *settings)
+{
+  World *world = world_new_without_service (daemon);
+
+  service_configure_device ("pci.conf", settings);
+  world->regiond = service_start (world->root);
+  return world;
+}
+
 Bench *
 bench_new_configured (const char *id,
                       const char *daemon,
@@ -25,10 +36,7 @@ bench_new_configured (const char *id,
   bench->id = g_strdelimit (g_strdup (bench->address), ":.", '_');
   bench->path = g_strconcat (DEVICE_PREFIX, bench->id, NULL);
   guest_bind (bench->address);
-  bench->world = world_new_without_service (daemon);
-  if (settings)
-    service_configure_device ("pci.conf", settings);
-  bench->world->regiond = service_start (bench->world->root);
+  bench->world = settings ? make_world (daemon, settings) : world_new (daemon);
   world_set_rules (bench->world, RULES_ALLOW_ALL);
   wait_until (is_shown, bench, PATIENCE, "the device is on the bus");
   bench->alice = person_new ("alice", UID_ALICE);

@@ -198,6 +198,16 @@ is_mappable (gpointer data)
   return strstr (text, "'bar'") != NULL;
 }
 
+gboolean
+device_is_mappable (World *world,
+                    const char *address)
+{
+  g_autofree char *path = device_path (address);
+  Wanted wanted = { world, path };
+
+  return is_mappable (&wanted);
+}
+
 void
 device_wait_mappable (World *world,
                       const char *address)

@@ -12,7 +12,9 @@ void device_wait (World *world, const char *address);
 void device_wait_gone (World *world, const char *address);
 gboolean device_is_there (World *world, const char *address);
 
-/* Waits until some BAR of it can be mapped: no claim is held against what is left. */
+/* Whether Regions says that some BAR of it can be mapped, which none can while a claim is held
+ * against what is left; and waits for it. */
+gboolean device_is_mappable (World *world, const char *address);
 void device_wait_mappable (World *world, const char *address);
 
 /* BindDevice and UnbindDevice as root, with OPTIONS as GVariant text, which must succeed. */

@@ -78,6 +78,7 @@ gboolean guest_kernel_is_at_least (guint major,
 gboolean guest_is_locked_down (void);
 /* Whether that is a word of the kernel's command line: "iommu=pt". */
 gboolean guest_was_told (const char *word);
-/* For a program that takes a guest which was: ends it, as skipped, in any other one. */
+/* For a program that takes a guest which was: in any other one it is skipped, and fails where
+ * it was asked for by its name. */
 void guest_needs_told (const char *word);
 guint guest_cpus (void);

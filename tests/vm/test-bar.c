@@ -5,6 +5,7 @@
 
 #include "../system/world.h"
 #include "bench.h"
+#include "devices.h"
 #include "guest.h"
 
 /* ivshmem's BAR 2: memory that keeps what is written to it. */
@@ -151,6 +152,7 @@ expect_lingering (Bench *bench,
 
   why = person_open_fails (person, ERROR ("Lingering"), bench->id, "bar2", "rwm", "{}");
   g_assert_nonnull (strstr (why, "Verify"));
+  g_assert_false (device_is_mappable (bench->world, bench->address));
   proxied = open_bar (bench, person, "rw");
   g_free (person_do (person, "pwrite", proxied->fd, "0", "lent on", NULL));
   bytes = person_do (person, "pread", proxied->fd, "0", NULL);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "devices.h"
 #include "guest.h"
 
 #define SIZE "4194304"
@@ -47,6 +48,7 @@ test_a_revoked_mapping_reaches_nothing (void)
   mapped = person_open_fails (bench->bob, ERROR ("Lingering"), bench->id, "bar2", "rwm", "{}");
   proxied = person_open_fails (bench->bob, ERROR ("Lingering"), bench->id, "bar2", "r", "{}");
   g_assert_nonnull (strstr (proxied, "switched off"));
+  g_assert_false (device_is_mappable (bench->world, bench->address));
   g_free (person_do (bench->bob, "pcount", his->fd, "0", "4", NULL));
 
   person_kill (bench->alice);
