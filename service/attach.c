@@ -55,33 +55,35 @@ is_seen (RegiondLease *lease,
          regiond_hold_is_shown (regiond_lease_get_hold (lease), sight->proof);
 }
 
+/* The lease that a description is of cannot always be told from others on the same object. What the
+ * description allows, one of these must allow. */
 static RegiondLease *
-find_lease (RegiondDaemon      *daemon,
-            const RegiondProof *proof,
-            RegiondAccess       access)
+find_in_device (RegiondDevice      *device,
+                const RegiondProof *proof)
 {
-  const Sight sight = { proof, access };
+  RegiondTenancy *tenancy = regiond_device_get_tenancy (device);
+  const Sight any = { proof, REGIOND_ACCESS_READ }, all = { proof, proof->access };
+  RegiondLease *lease = regiond_tenancy_find_active (tenancy, is_seen, &any), *best;
+
+  if (lease == NULL)
+    return NULL;
+
+  best = regiond_tenancy_find_active (tenancy, is_seen, &all);
+  return best != NULL ? best : lease;
+}
+
+static RegiondLease *
+find_shown (RegiondDaemon      *daemon,
+            const RegiondProof *proof,
+            GError            **error)
+{
   RegiondLease *lease = NULL;
   GHashTableIter iter;
   gpointer device;
 
   g_hash_table_iter_init (&iter, daemon->devices);
   while (lease == NULL && g_hash_table_iter_next (&iter, NULL, &device))
-    lease = regiond_tenancy_find_active (regiond_device_get_tenancy (device), is_seen, &sight);
-  return lease;
-}
-
-/* The lease that a description is of cannot always be told from others on the same object. What the
- * description allows, one of these must allow. */
-static RegiondLease *
-find_shown (RegiondDaemon      *daemon,
-            const RegiondProof *proof,
-            GError            **error)
-{
-  RegiondLease *lease = find_lease (daemon, proof, proof->access);
-
-  if (lease == NULL)
-    lease = find_lease (daemon, proof, REGIOND_ACCESS_READ);
+    lease = find_in_device (device, proof);
   if (lease == NULL)
     g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
                          "The descriptor that was shown is of no active lease: it is another file's, or what it was lent "

@@ -175,36 +175,43 @@ read_unit (RegiondBond *self)
   self->unit = regiond_bond_find_unit (text != NULL ? text : "");
 }
 
-/* The service manager's own hierarchy, or that which is for everything. */
-static const char *
-find_path (char **lines)
+/* NUMBER:CONTROLLERS:PATH, a line for each hierarchy (cgroups(7)): the service manager's own, or
+ * that which is for everything. A path has whatever names users like. */
+static char *
+find_path (const char *cgroups)
 {
-  const char *unified = NULL;
+  g_auto (GStrv) lines = g_strsplit (cgroups, "\n", -1);
+  char *unified = NULL;
 
-  for (; *lines != NULL; lines++)
+  for (char **line = lines; *line != NULL; line++)
     {
-      const char *named = strstr (*lines, ":name=systemd:");
+      g_auto (GStrv) fields = g_strsplit (*line, ":", 3);
 
-      if (named != NULL)
-        return named + strlen (":name=systemd:");
-      if (g_str_has_prefix (*lines, "0::"))
-        unified = *lines + strlen ("0::");
+      if (g_strv_length (fields) < 3)
+        continue;
+      if (g_str_equal (fields[1], "name=systemd"))
+        {
+          g_free (unified);
+          return g_strdup (fields[2]);
+        }
+      if (g_str_equal (fields[0], "0") && fields[1][0] == '\0' && unified == NULL)
+        unified = g_strdup (fields[2]);
     }
-  return unified;
+  return unified != NULL ? unified : g_strdup ("");
 }
 
+/* What is below slices is a unit, or nobody of the service manager's. */
 char *
 regiond_bond_find_unit (const char *cgroups)
 {
-  g_auto (GStrv) lines = g_strsplit (cgroups, "\n", -1);
-  const char *path = find_path (lines);
-  g_auto (GStrv) elements = g_strsplit (path != NULL ? path : "", "/", -1);
+  g_autofree char *path = find_path (cgroups);
+  g_auto (GStrv) elements = g_strsplit (path, "/", -1);
+  char **element = elements;
 
-  for (char **element = elements; *element != NULL; element++)
-    {
-      if (g_str_has_suffix (*element, ".service") || g_str_has_suffix (*element, ".scope"))
-        return g_strdup (*element);
-    }
+  while (*element != NULL && (*element[0] == '\0' || g_str_has_suffix (*element, ".slice")))
+    element++;
+  if (*element != NULL && (g_str_has_suffix (*element, ".service") || g_str_has_suffix (*element, ".scope")))
+    return g_strdup (*element);
   return g_strdup ("");
 }
 

@@ -54,6 +54,6 @@ gboolean     regiond_bond_watch (RegiondBond *self, RegiondBonds *bonds, Regiond
                                  GError **error);
 
 /* The unit of the system's service manager that a process belongs to, by the text of its
- * /proc/PID/cgroup: the first service or scope on the way down; what users name below that
- * is not their business to say. "" where there is none. */
+ * /proc/PID/cgroup: the service or scope right below the slices. What others name further down, or
+ * where there is no unit, is none of the system's. "" where there is none. */
 char        *regiond_bond_find_unit (const char *cgroups);

@@ -11,7 +11,9 @@
 #define SUFFIX ".conf"
 #define REGION_PREFIX "Region "
 
-/* Memory objects, FUSE connections and their like come to some. */
+/* A lease may need its connection, or the watch over its fd; and the process that it is tied to. Memory
+ * objects and their like come to some. */
+#define FILES_EACH 2
 #define OTHER_FILES 64
 
 #define MOST_COUNTED 1000000
@@ -74,8 +76,7 @@ void
 regiond_settings_warn (const RegiondSettings *self,
                        guint64                files)
 {
-  /* A lease's fd, and the rest of the service. */
-  guint64 needed = (guint64) self->max_leases + OTHER_FILES;
+  guint64 needed = FILES_EACH * (guint64) self->max_leases + OTHER_FILES;
 
   if (self->max_leases > REGIOND_BUS_FDS)
     g_warning ("MaxLeases=%u is more than the %u descriptors that the bus takes from regiond before it stops reading: "

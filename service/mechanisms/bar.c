@@ -28,6 +28,7 @@ struct _RegiondBar {
   GPtrArray          *holds;   /* the living ones, not kept alive */
   int                 files[N_FILES];
   int                 watches[N_FILES];
+  struct stat         status[N_FILES]; /* by which they are known; set once */
   RegiondHoldFunc     func;
   gpointer            data;
 };
@@ -88,6 +89,11 @@ regiond_bar_new (const RegiondBarSetup *setup)
   self->files[PLAIN] = setup->fd;
   self->files[COMBINED] = setup->combined;
   self->claim = setup->claim;
+  for (guint i = 0; i < N_FILES; i++)
+    {
+      if (self->files[i] >= 0)
+        fstat (self->files[i], &self->status[i]);
+    }
   g_weak_ref_init (&self->owner, setup->owner);
   return self;
 }
@@ -294,33 +300,33 @@ ref_source (RegiondHold *hold)
   return REGIOND_SOURCE (g_object_ref (REGIOND_BAR_HOLD (hold)->bar));
 }
 
-/* Where the kernel cannot compare (no CONFIG_KCMP). */
 static gboolean
 is_same_file (RegiondBar         *self,
               const RegiondProof *proof)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  struct stat status;
-
   for (guint i = 0; i < N_FILES; i++)
     {
-      if (self->files[i] >= 0 && fstat (self->files[i], &status) == 0 && status.st_dev == proof->device &&
-          status.st_ino == proof->inode)
+      if (self->status[i].st_ino != 0 && self->status[i].st_dev == proof->device && self->status[i].st_ino == proof->inode)
         return TRUE;
     }
   return FALSE;
 }
 
-/* Whether it is the very description that the set lists: kcmp(2). */
+/* Whether it is the very description that the set lists: kcmp(2). Where the kernel cannot compare (no
+ * CONFIG_KCMP) the file has to do. */
 static gboolean
 is_shown (RegiondHold        *hold,
           const RegiondProof *proof)
 {
   RegiondBarHold *self = REGIOND_BAR_HOLD (hold);
   struct kcmp_epoll_slot slot = { .efd = self->set, .tfd = self->item };
-  long order = syscall (SYS_kcmp, getpid (), getpid (), KCMP_EPOLL_TFD, proof->fd, &slot);
+  long order;
 
-  return order == 0 || (order < 0 && errno == ENOSYS && !is_cut (hold) && is_same_file (self->bar, proof));
+  if (!is_same_file (self->bar, proof) || is_cut (hold))
+    return FALSE;
+
+  order = syscall (SYS_kcmp, getpid (), getpid (), KCMP_EPOLL_TFD, proof->fd, &slot);
+  return order == 0 || (order < 0 && errno == ENOSYS);
 }
 
 static gboolean

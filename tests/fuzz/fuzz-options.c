@@ -13,13 +13,14 @@
  * as a dictionary in GVariant's text format, and as one in its binary form. */
 
 typedef struct {
+  gint32      process;
   gboolean    exclusive;
   guint32     grace;
   guint64     length;
   const char *label;
 } Values;
 
-#define N_KNOWN 4
+#define N_KNOWN 5
 
 int
 LLVMFuzzerInitialize (int    *argc,
@@ -109,6 +110,9 @@ foresee (GVariant            *dictionary,
         case 'u':
           values->grace = g_variant_get_uint32 (value);
           break;
+        case 'h':
+          values->process = g_variant_get_handle (value);
+          break;
         case 't':
           values->length = g_variant_get_uint64 (value);
           break;
@@ -123,8 +127,9 @@ foresee (GVariant            *dictionary,
 static void
 try_dictionary (GVariant *dictionary)
 {
-  Values read = { FALSE, 7, G_MAXUINT64, "" }, wanted = read;
+  Values read = { -1, FALSE, 7, G_MAXUINT64, "" }, wanted = read;
   const RegiondOption known[N_KNOWN] = {
+    { "bind-to", "h", &read.process },
     { "exclusive", "b", &read.exclusive },
     { "grace", "u", &read.grace },
     { "label", "s", &read.label },
@@ -137,6 +142,7 @@ try_dictionary (GVariant *dictionary)
   if (good)
     {
       g_assert_no_error (error);
+      g_assert_cmpint (read.process, ==, wanted.process);
       g_assert_cmpint (read.exclusive, ==, wanted.exclusive);
       g_assert_cmpuint (read.grace, ==, wanted.grace);
       g_assert_cmpuint (read.length, ==, wanted.length);

@@ -207,6 +207,11 @@ test_unit (void)
     { "0::/user.slice/user-1000.slice/user@1000.service/app.slice/sshd.service\n", "user@1000.service" },
     { "0::/user.slice/user-1000.slice/session-3.scope\n", "session-3.scope" },
     { "12:pids:/x.service\n1:name=systemd:/system.slice/cron.service\n0::/init.scope\n", "cron.service" },
+    { "0::/user.slice/user-1000.slice/user@1000.service/x:name=systemd:/trusted.service\n", "user@1000.service" },
+    { "0::/user.slice/x:0::/trusted.service\n", "" },
+    /* Nor what is where no unit is. */
+    { "0::/docker/1234/sshd.service\n", "" },
+    { "0::/machine.slice/1234/sshd.service\n", "" },
     { "0::/\n", "" },
     { "", "" },
     { "12:pids:/x.service\n", "" },
