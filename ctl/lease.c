@@ -111,17 +111,20 @@ take_reply (CtlLease    *lease,
   return lease->fd != -1;
 }
 
-CtlLease *
-ctl_lease_open (CtlBus                *bus,
-                const char            *device_path,
-                const char            *region,
-                const char            *access,
-                const CtlLeaseOptions *options,
-                GError               **error)
+/* @fd goes along with the call; NULL: none does. */
+static CtlLease *
+call (CtlBus     *bus,
+      const char *path,
+      const char *interface,
+      const char *method,
+      GVariant   *parameters,
+      const int  *fd,
+      GError    **error)
 {
   g_autoptr (CtlLease) lease = g_new0 (CtlLease, 1);
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (parameters);
   g_autoptr (GVariant) reply = NULL;
-  g_autoptr (GUnixFDList) fds = options->bind_to == NULL ? NULL : g_unix_fd_list_new ();
+  g_autoptr (GUnixFDList) fds = fd == NULL ? NULL : g_unix_fd_list_new ();
   GDBusConnection *connection = ctl_bus_get_connection (bus);
 
   lease->bus = bus;
@@ -130,18 +133,47 @@ ctl_lease_open (CtlBus                *bus,
   lease->subscription = g_dbus_connection_signal_subscribe (connection, CTL_BUS_NAME, CTL_LEASE_INTERFACE,
                                                             NULL, NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                             on_signal, lease, NULL);
-  if (fds != NULL && g_unix_fd_list_append (fds, *options->bind_to, error) == -1)
+  if (fds != NULL && g_unix_fd_list_append (fds, *fd, error) == -1)
     return NULL;
 
-  reply = ctl_bus_call_authorized (bus, device_path, CTL_DEVICE_INTERFACE, "OpenRegion",
-                                   g_variant_new ("(ss@a{sv})", region, access, build_options (options)),
-                                   "(ho)", &fds, error);
+  reply = ctl_bus_call_authorized (bus, path, interface, method, sunk, "(ho)", &fds, error);
   if (reply == NULL || !take_reply (lease, reply, fds, error))
     return NULL;
 
   lease->watch = g_bus_watch_name_on_connection (connection, CTL_BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE,
                                                  NULL, on_vanished, lease, NULL);
   return g_steal_pointer (&lease);
+}
+
+CtlLease *
+ctl_lease_open (CtlBus                *bus,
+                const char            *device_path,
+                const char            *region,
+                const char            *access,
+                const CtlLeaseOptions *options,
+                GError               **error)
+{
+  return call (bus, device_path, CTL_DEVICE_INTERFACE, "OpenRegion",
+               g_variant_new ("(ss@a{sv})", region, access, build_options (options)), options->bind_to, error);
+}
+
+CtlLease *
+ctl_lease_attach (CtlBus                *bus,
+                  int                    fd,
+                  const char            *access,
+                  const CtlLeaseOptions *options,
+                  GError               **error)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  if (access != NULL)
+    g_variant_builder_add (&builder, "{sv}", "access", g_variant_new_string (access));
+  if (options->label != NULL)
+    g_variant_builder_add (&builder, "{sv}", "label", g_variant_new_string (options->label));
+
+  return call (bus, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, "AttachLease",
+               g_variant_new ("(ha{sv})", 0, &builder), &fd, error);
 }
 
 void

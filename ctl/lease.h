@@ -24,6 +24,14 @@ CtlLease *ctl_lease_open (CtlBus                *bus,
                           const CtlLeaseOptions *options,
                           GError               **error);
 
+/* Attaches to the region that @fd is of: @access, or all that @fd has (NULL). Of @options the label
+ * alone counts. @fd stays the caller's. */
+CtlLease *ctl_lease_attach (CtlBus                *bus,
+                            int                    fd,
+                            const char            *access,
+                            const CtlLeaseOptions *options,
+                            GError               **error);
+
 /* Closes the fd. What is left of the lease ends with the bus connection. */
 void ctl_lease_free (CtlLease *lease);
 

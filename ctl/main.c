@@ -17,6 +17,8 @@ static const CtlVerb verbs[] = {
   { "dump", "DEVICE REGION [OFFSET [LENGTH]]", 2, 4, "Show a region's bytes, or save them", ctl_verb_dump },
   { "exec", "DEVICE:REGION:ACCESS[=NAME]… -- COMMAND [ARGUMENT…]", 1, G_MAXINT,
     "Run a command with regions as its file descriptors", ctl_verb_exec },
+  { "attach", "FD[:ACCESS][=NAME]… -- COMMAND [ARGUMENT…]", 1, G_MAXINT,
+    "Run a command with leases of its own on regions that were passed on", ctl_verb_attach },
   { "leases", "[DEVICE]", 0, 1, "Show the leases", ctl_verb_leases },
   { "revoke", "LEASE [REASON]", 1, 2, "End somebody's lease", ctl_verb_revoke },
   { "reset", "DEVICE", 1, 1, "Reset a device", ctl_verb_reset },

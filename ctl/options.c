@@ -76,6 +76,40 @@ ctl_options_parse (const CtlVerb      *verb,
   return check_words (verb, *argc, *argv, error);
 }
 
+/* Cuts the command, what follows the first "--", off @argv. */
+static char **
+cut_command (int   *argc,
+             char **argv)
+{
+  for (int i = 1; i < *argc; i++)
+    if (g_str_equal (argv[i], "--") && argv[i + 1] != NULL)
+      {
+        *argc = i;
+        argv[i] = NULL;
+        return argv + i + 1;
+      }
+
+  return NULL;
+}
+
+gboolean
+ctl_options_parse_command (const CtlVerb      *verb,
+                           const GOptionEntry *entries,
+                           int                *argc,
+                           char             ***argv,
+                           char             ***command,
+                           GError            **error)
+{
+  *command = cut_command (argc, *argv);
+  if (!ctl_options_parse (verb, entries, argc, argv, error))
+    return FALSE;
+  if (*command != NULL)
+    return TRUE;
+
+  g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "%s: the command is missing, after “--”", verb->name);
+  return FALSE;
+}
+
 CtlBus *
 ctl_options_connect (GError **error)
 {

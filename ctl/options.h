@@ -27,5 +27,14 @@ gboolean ctl_options_parse (const CtlVerb      *verb,
                             char             ***argv,
                             GError            **error);
 
+/* The same for a verb that runs a command: *@command is what follows the first "--", which has
+ * to be there. */
+gboolean ctl_options_parse_command (const CtlVerb      *verb,
+                                    const GOptionEntry *entries,
+                                    int                *argc,
+                                    char             ***argv,
+                                    char             ***command,
+                                    GError            **error);
+
 /* The bus that the options name. */
 CtlBus *ctl_options_connect (GError **error);

@@ -6,6 +6,7 @@
 #include "error.h"
 
 #define NAME_MAX_LENGTH 255
+#define FIRST_FD 3
 
 void
 ctl_spec_free (CtlSpec *spec)
@@ -28,6 +29,21 @@ is_name (const char *name)
       return FALSE;
 
   return TRUE;
+}
+
+/* @text: where it stands. */
+static gboolean
+check_name (const char *name,
+            const char *text,
+            GError    **error)
+{
+  if (is_name (name))
+    return TRUE;
+
+  g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE,
+               "The name in “%s” has to be 1 to %d printable ASCII characters without a colon",
+               text, NAME_MAX_LENGTH);
+  return FALSE;
 }
 
 /* Cuts the part after the last colon off @text; NULL when there is none. */
@@ -61,13 +77,36 @@ ctl_spec_parse (const char *text,
     }
 
   spec->name = g_strdup (equals == NULL ? spec->region : equals + 1);
-  if (!is_name (spec->name))
+  return check_name (spec->name, text, error) ? g_steal_pointer (&spec) : NULL;
+}
+
+void
+ctl_shown_free (CtlShown *shown)
+{
+  g_free (shown->access);
+  g_free (shown->name);
+  g_free (shown);
+}
+
+CtlShown *
+ctl_shown_parse (const char *text,
+                 GError    **error)
+{
+  g_autoptr (CtlShown) shown = g_new0 (CtlShown, 1);
+  const char *equals = strchr (text, '=');
+  g_autofree char *number = equals == NULL ? g_strdup (text) : g_strndup (text, equals - text);
+  guint64 fd;
+
+  shown->access = cut_last (number);
+  if (!g_ascii_string_to_unsigned (number, 10, FIRST_FD, G_MAXINT, &fd, NULL) ||
+      (shown->access != NULL && *shown->access == '\0'))
     {
-      g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE,
-                   "The name in “%s” has to be 1 to %d printable ASCII characters without a colon",
-                   text, NAME_MAX_LENGTH);
+      g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "“%s” is not FD[:ACCESS][=NAME], with an FD from %d on", text,
+                   FIRST_FD);
       return NULL;
     }
 
-  return g_steal_pointer (&spec);
+  shown->fd = fd;
+  shown->name = equals == NULL ? NULL : g_strdup (equals + 1);
+  return shown->name == NULL || check_name (shown->name, text, error) ? g_steal_pointer (&shown) : NULL;
 }

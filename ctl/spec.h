@@ -20,4 +20,19 @@ CtlSpec *ctl_spec_parse (const char *text,
 
 void ctl_spec_free (CtlSpec *spec);
 
+/* What regionctl attach is asked to show: FD[:ACCESS][=NAME]. */
+typedef struct
+{
+  int fd;
+  char *access; /* NULL: what the fd has */
+  char *name;   /* for LISTEN_FDNAMES; NULL: the region's name */
+} CtlShown;
+
+/* A usage error as above; so are 0, 1 and 2, which are the command's own. */
+CtlShown *ctl_shown_parse (const char *text,
+                           GError    **error);
+
+void ctl_shown_free (CtlShown *shown);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtlSpec, ctl_spec_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtlShown, ctl_shown_free)

@@ -25,6 +25,7 @@ struct _CtlVerb
 #define CTL_VERB(name) int ctl_verb_##name (const CtlVerb *verb, int argc, char **argv, GError **error)
 
 CTL_VERB (add);
+CTL_VERB (attach);
 CTL_VERB (bind);
 CTL_VERB (dump);
 CTL_VERB (exec);

@@ -74,6 +74,39 @@ test_names (void)
   assert_refused ("d:r:rm=caf\303\251");
 }
 
+static void
+assert_shown (const char *text,
+              int         fd,
+              const char *access,
+              const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (CtlShown) shown = ctl_shown_parse (text, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (shown->fd, ==, fd);
+  g_assert_cmpstr (shown->access, ==, access);
+  g_assert_cmpstr (shown->name, ==, name);
+}
+
+static void
+test_shown (void)
+{
+  static const char *const cases[] = { "", "x", "2", "-3", "3:", ":rm", "3=", "3=a:b", "3:rm=a:b", "99999999999" };
+
+  assert_shown ("3", 3, NULL, NULL);
+  assert_shown ("10:rm", 10, "rm", NULL);
+  assert_shown ("4=ring", 4, NULL, "ring");
+  assert_shown ("4:rw=a=b", 4, "rw", "a=b");
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (ctl_shown_parse (cases[i], &error));
+      g_assert_error (error, CTL_ERROR, CTL_ERROR_USAGE);
+    }
+}
+
 int
 main (int    argc,
       char **argv)
@@ -83,5 +116,6 @@ main (int    argc,
   g_test_add_func ("/spec/pci-address-has-colons", test_pci_address);
   g_test_add_func ("/spec/missing-parts", test_missing_parts);
   g_test_add_func ("/spec/names-of-fds", test_names);
+  g_test_add_func ("/spec/what-is-shown", test_shown);
   return g_test_run ();
 }

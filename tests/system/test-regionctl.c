@@ -257,6 +257,66 @@ test_exec_keeps_no_fd (void)
   g_assert_cmpstr (result->err, ==, "");
 }
 
+static gboolean
+has_one_lease (gpointer data)
+{
+  return world_count_leases (data) == 1;
+}
+
+/* Run by exec: what it is given it shows, and lets go. */
+static void
+test_attach (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autofree char *program = sandbox_installed ("usr/bin/regionctl");
+  g_autoptr (Tool) tool = tool_start ("exec", "shm0:bar2:rwm", "--", program, "attach", "3:rm=ring", "--label", "hers",
+                                      "--", "sh", "-c",
+                                      "echo $LISTEN_FDS $LISTEN_FDNAMES; ls -m /proc/$$/fd; stat -Lc %s /proc/$$/fd/3;"
+                                      "read line",
+                                      NULL);
+  g_autofree char *names = tool_read_line (tool), *fds = tool_read_line (tool), *size = tool_read_line (tool);
+  g_autoptr (GVariant) leases = NULL;
+  g_autofree const char **paths = NULL;
+  g_autoptr (Result) result = NULL;
+
+  g_assert_cmpstr (names, ==, "1 ring");
+  g_assert_cmpstr (fds, ==, "0, 1, 2, 3");
+  g_assert_cmpstr (size, ==, "1048576");
+
+  /* Nobody has what was shown any more. */
+  wait_until (has_one_lease, world, 5000, "only one lease being left");
+  leases = world_get (world, SHM0, DEVICE_INTERFACE, "Leases");
+  paths = g_variant_get_objv (leases, NULL);
+  world_expect_string (world, paths[0], LEASE_INTERFACE, "Label", "hers");
+  world_expect_string (world, paths[0], LEASE_INTERFACE, "Access", "rm");
+  tool_close_input (tool);
+  result = tool_finish (tool);
+  result_assert (result, 1);
+  g_assert_cmpstr (result->err, ==, "");
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+static void
+test_attach_to_nothing (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autofree char *program = sandbox_installed ("usr/bin/regionctl");
+  g_autofree char *script = g_strdup_printf ("exec %s attach 3 -- true 3</dev/null", program);
+  g_autoptr (Result) nothing = tool_run (NULL, "attach", "3", "--", "true", NULL);
+  g_autoptr (Result) standard = tool_run (NULL, "attach", "2", "--", "true", NULL);
+  g_autoptr (Result) command = tool_run (NULL, "attach", "3", NULL);
+  g_autoptr (Result) file = tool_run (NULL, "exec", "shm0:bar2:rwm", "--", "sh", "-c", script, NULL);
+
+  result_assert (nothing, 1);
+  assert_has (nothing->err, "descriptor 3");
+  result_assert (standard, 2);
+  result_assert (command, 2);
+  assert_has (command->err, "attach: the command is missing");
+  result_assert (file, 1);
+  assert_has (file->err, "no active lease");
+  g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
 static void
 test_exec_killed (void)
 {
@@ -538,6 +598,7 @@ test_completion (void)
   assert_completes ("regionctl exec s", "shm0:\n");
   assert_completes ("regionctl exec shm0:c", "control:\n");
   assert_completes ("regionctl exec shm0:bar2:", "r\nw\nrw\nrm\nrwm\n");
+  assert_completes ("regionctl attach 3:r", "r\nrw\nrm\nrwm\n");
   assert_completes ("regionctl remove --f", "--force\n");
 }
 
@@ -554,6 +615,8 @@ main (int argc,
   g_test_add_func ("/regionctl/progress", test_progress);
   g_test_add_func ("/regionctl/exec/fds", test_exec_fds);
   g_test_add_func ("/regionctl/exec/status", test_exec_status);
+  g_test_add_func ("/regionctl/attach", test_attach);
+  g_test_add_func ("/regionctl/attach/to-nothing", test_attach_to_nothing);
   g_test_add_func ("/regionctl/exec/lifetime", test_exec_lifetime);
   g_test_add_func ("/regionctl/exec/keeps-no-fd", test_exec_keeps_no_fd);
   g_test_add_func ("/regionctl/exec/killed", test_exec_killed);
