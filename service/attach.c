@@ -134,7 +134,6 @@ on_identified (GObject      *source,
 
   if (!regiond_permit_ask_finish (result, &error))
     {
-      regiond_proofs_take (proofs, uid, self->fds, -1);
       refuse (self, error);
       return;
     }
@@ -182,7 +181,5 @@ regiond_attach_start (RegiondDaemon         *daemon,
       return;
     }
 
-  if (fds != NULL)
-    regiond_proofs_take (daemon->proofs, regiond_client_get_uid (self->client), fds, -1);
   regiond_error_return (invocation, error);
 }

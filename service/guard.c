@@ -4,9 +4,6 @@
 #include "backlog.h"
 #include "daemon.h"
 
-#include <gio/gunixfdlist.h>
-#include <unistd.h>
-
 #define PATH_MOST 1024
 #define BODY_MOST 65536
 
@@ -24,6 +21,7 @@ typedef enum {
 typedef struct {
   GHashTable      *callers; /* bus name -> Caller, as long as it has calls unanswered */
   RegiondBacklog  *backlog;
+  RegiondStrays   *strays;
   RegiondGuardFunc listing;
   gpointer         data;
   GDestroyNotify   free;
@@ -31,6 +29,7 @@ typedef struct {
 
 typedef struct {
   GHashTable *calls; /* the serials of those unanswered -> Call */
+  GHashTable *fds;   /* of these, those that take descriptors -> GUnixFDList */
   guint       listings;
   guint       verifies;
 } Caller;
@@ -39,6 +38,7 @@ static void
 caller_free (Caller *self)
 {
   g_hash_table_unref (self->calls);
+  g_hash_table_unref (self->fds);
   g_free (self);
 }
 
@@ -47,6 +47,7 @@ guard_free (Guard *self)
 {
   g_hash_table_unref (self->callers);
   regiond_backlog_free (self->backlog);
+  regiond_strays_unref (self->strays);
   if (self->free != NULL)
     self->free (self->data);
   g_free (self);
@@ -63,6 +64,7 @@ get_caller (Guard      *self,
 
   caller = g_new0 (Caller, 1);
   caller->calls = g_hash_table_new (NULL, NULL);
+  caller->fds = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
   g_hash_table_insert (self->callers, g_strdup (name), caller);
   return caller;
 }
@@ -169,22 +171,39 @@ turn_away (Guard                *self,
   return NULL;
 }
 
-/* Descriptors that no method takes would be held for as long as the call waits.
- * The message cannot be changed any more, but its list can. */
-static void
-drop_fds (GDBusMessage *message)
+static GUnixFDList *
+hold_fds (GDBusMessage *message)
 {
-  GUnixFDList *list = g_dbus_message_get_unix_fd_list (message);
-  g_autofree int *fds = NULL;
-  int n = 0;
+  GUnixFDList *fds = g_dbus_message_get_unix_fd_list (message);
 
-  if (list == NULL || g_str_equal (g_dbus_message_get_member (message), "AttachLease") ||
-      g_str_equal (g_dbus_message_get_member (message), "OpenRegion"))
-    return;
+  return fds != NULL ? g_object_ref (fds) : NULL;
+}
 
-  fds = g_unix_fd_list_steal_fds (list, &n);
-  for (int i = 0; i < n; i++)
-    close (fds[i]);
+static gboolean
+takes_fds (GDBusMessage *call)
+{
+  const char *member = g_dbus_message_get_member (call);
+
+  return g_str_equal (member, "OpenRegion") || g_str_equal (member, "AttachLease");
+}
+
+/* @fds have come with what is @handed_on, NULL if nothing is. The message cannot be changed any more, but its
+ * list can. */
+static void
+sort_fds (Guard        *self,
+          Caller       *caller,
+          const char   *sender,
+          GUnixFDList  *fds,
+          GDBusMessage *handed_on)
+{
+  GUnixFDList *kept = handed_on != NULL ? g_dbus_message_get_unix_fd_list (handed_on) : NULL;
+
+  if (kept != NULL && takes_fds (handed_on))
+    g_hash_table_insert (caller->fds, GUINT_TO_POINTER (g_dbus_message_get_serial (handed_on)), g_object_ref (kept));
+  else
+    kept = NULL;
+  if (fds != NULL && fds != kept)
+    regiond_strays_take (self->strays, sender, fds);
 }
 
 /* One that wants no answer gets one all the same, which goes no farther than to
@@ -209,8 +228,8 @@ on_call (Guard        *self,
   Caller *caller = get_caller (self, sender);
   Call call = classify (message);
   const RegiondRefusal *objection;
+  g_autoptr (GUnixFDList) fds = hold_fds (message);
 
-  drop_fds (message);
   if (g_hash_table_contains (caller->calls, GUINT_TO_POINTER (g_dbus_message_get_serial (message))))
     {
       /* No library does that. Its answer could not be told from the other one's. */
@@ -223,6 +242,7 @@ on_call (Guard        *self,
   else if (!(call & CALL_MUTE) || (message = hear_answer (message)) != NULL)
     count (caller, message, call);
 
+  sort_fds (self, caller, sender, fds, message);
   forget_idle (self, caller, sender);
   if (message != NULL && (call & CALL_LISTING))
     self->listing (self->data, g_steal_pointer (&message));
@@ -236,6 +256,11 @@ forget_call (Guard      *self,
              guint32     serial,
              Call        call)
 {
+  GUnixFDList *fds = g_hash_table_lookup (caller->fds, GUINT_TO_POINTER (serial));
+
+  if (fds != NULL)
+    regiond_strays_take (self->strays, name, fds);
+  g_hash_table_remove (caller->fds, GUINT_TO_POINTER (serial));
   g_hash_table_remove (caller->calls, GUINT_TO_POINTER (serial));
   caller->listings -= (call & CALL_LISTING) != 0;
   caller->verifies -= (call & CALL_VERIFY) != 0;
@@ -279,6 +304,18 @@ on_answer (Guard        *self,
   return message;
 }
 
+/* Nothing that is no call has any business to come with descriptors. */
+static GDBusMessage *
+on_other (Guard        *self,
+          GDBusMessage *message)
+{
+  GUnixFDList *fds = g_dbus_message_get_unix_fd_list (message);
+
+  if (fds != NULL)
+    regiond_strays_take (self->strays, g_dbus_message_get_sender (message), fds);
+  return message;
+}
+
 /* On GDBus's own thread. */
 static GDBusMessage *
 on_message (GDBusConnection *connection,
@@ -286,20 +323,18 @@ on_message (GDBusConnection *connection,
             gboolean         incoming,
             gpointer         data)
 {
-  switch (g_dbus_message_get_message_type (message))
-    {
-    case G_DBUS_MESSAGE_TYPE_METHOD_CALL:
-      return incoming ? on_call (data, message) : message;
-    case G_DBUS_MESSAGE_TYPE_METHOD_RETURN:
-    case G_DBUS_MESSAGE_TYPE_ERROR:
-      return incoming ? message : on_answer (data, message);
-    default:
-      return message;
-    }
+  GDBusMessageType type = g_dbus_message_get_message_type (message);
+
+  if (type == G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+    return incoming ? on_call (data, message) : message;
+  if (incoming)
+    return on_other (data, message);
+  return type == G_DBUS_MESSAGE_TYPE_SIGNAL ? message : on_answer (data, message);
 }
 
 void
 regiond_guard_calls (GDBusConnection *connection,
+                     RegiondStrays   *strays,
                      RegiondGuardFunc listing,
                      gpointer         data,
                      GDestroyNotify   free)
@@ -309,6 +344,7 @@ regiond_guard_calls (GDBusConnection *connection,
   self->listing = listing;
   self->data = data;
   self->free = free;
+  self->strays = regiond_strays_ref (strays);
   self->backlog = regiond_backlog_new (connection);
   self->callers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) caller_free);
   g_dbus_connection_add_filter (connection, on_message, self, (GDestroyNotify) guard_free);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <gio/gio.h>
+#include "strays.h"
 
 /* How many calls of one connection may be unanswered: less than the 128 that
  * the bus lets it wait for, and more than may wait for polkit. */
@@ -27,11 +27,13 @@ typedef void (*RegiondGuardFunc) (gpointer data, GDBusMessage *call);
  *
  * Calls of GetManagedObjects do not get to the bus library, but to @listing.
  *
- * The descriptors that come with a call are closed, since no method takes any:
- * they would be held for as long as the call waits. AttachLease keeps its.
+ * Descriptors go to @strays, at once but for those of OpenRegion and AttachLease, which
+ * have until the answer to take theirs: who lets go of the message does not close
+ * what a hostile file system may keep from being closed.
  *
  * Answers to those who have many calls unanswered wait while the bus is behind
  * (backlog.h).
  *
  * For as long as @connection lives; then @data is freed. */
-void regiond_guard_calls (GDBusConnection *connection, RegiondGuardFunc listing, gpointer data, GDestroyNotify free);
+void regiond_guard_calls (GDBusConnection *connection, RegiondStrays *strays, RegiondGuardFunc listing, gpointer data,
+                          GDestroyNotify free);

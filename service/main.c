@@ -161,11 +161,12 @@ serve (GDBusConnection *connection,
   g_autoptr (GError) error = NULL;
   g_autoptr (RegiondDaemon) daemon = NULL;
   g_autoptr (RegiondListings) listings = regiond_listings_new (connection);
+  g_autoptr (RegiondStrays) strays = regiond_strays_new ();
   Run run = { loop, EXIT_SUCCESS };
   gulong closed;
   guint name;
 
-  regiond_guard_calls (connection, regiond_listings_take, regiond_listings_ref (listings),
+  regiond_guard_calls (connection, strays, regiond_listings_take, regiond_listings_ref (listings),
                        (GDestroyNotify) regiond_listings_unref);
   if ((daemon = regiond_daemon_new (connection, settings, &error)) == NULL)
     {
@@ -174,6 +175,7 @@ serve (GDBusConnection *connection,
     }
 
   regiond_listings_start (listings, G_DBUS_OBJECT_MANAGER (daemon->objects), daemon->clients);
+  regiond_strays_start (strays, daemon->clients, daemon->proofs);
   closed = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), &run);
   g_unix_signal_add (SIGTERM, on_signal, &run);
   g_unix_signal_add (SIGINT, on_signal, &run);
@@ -185,6 +187,7 @@ serve (GDBusConnection *connection,
   /* The name goes last: clients listen to its owner for the ends. */
   g_signal_handler_disconnect (connection, closed);
   regiond_listings_stop (listings);
+  regiond_strays_stop (strays);
   g_clear_pointer (&daemon, regiond_daemon_free);
   g_bus_unown_name (name);
   g_dbus_connection_flush_sync (connection, NULL, NULL);

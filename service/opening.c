@@ -444,8 +444,6 @@ regiond_opening_start (RegiondDevice         *device,
   g_autoptr (RegiondClient) client = NULL;
 
   client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
-  if (fds != NULL)
-    regiond_proofs_take (daemon->proofs, regiond_client_get_uid (client), fds, -1);
   if (request != NULL && regiond_request_settle (request, &error))
     start (g_steal_pointer (&request), client, invocation);
   else

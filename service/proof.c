@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "proof.h"
 
+#include "bond.h"
 #include "error.h"
 #include "queue.h"
 
@@ -214,8 +215,16 @@ close_later (RegiondProofs *self,
              guint32        uid,
              int            fd)
 {
-  Item *item = item_new (self, uid, fd);
+  Item *item;
 
+  /* No file system is asked. Nobody else's that hang keep it open. */
+  if (regiond_bond_is_pidfd (fd))
+    {
+      close (fd);
+      return;
+    }
+
+  item = item_new (self, uid, fd);
   item->looked = TRUE;
   regiond_queue_push (self->queue, uid, item);
   serve (self);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <gio/gunixfdlist.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -459,6 +460,65 @@ test_a_hung_file_system_shuts_nobody_else_out (void)
   world_wait_fds (scene.world, fds);
 }
 
+static gboolean
+has_stalled (gpointer data)
+{
+  return __atomic_load_n (&((FuseFile *) data)->seen->stalled, __ATOMIC_ACQUIRE) == 2;
+}
+
+/* What root's connection sends with a descriptor of the file, and what answers. */
+static char *
+send_with_fd (GDBusConnection *root,
+              const char *path,
+              const char *interface,
+              const char *member,
+              int fd)
+{
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_unix_fd_list_append (fds, fd, &error);
+  g_assert_no_error (error);
+  reply = g_dbus_connection_call_with_unix_fd_list_sync (root, "org.regiond1", path, interface, member, NULL, NULL,
+                                                         G_DBUS_CALL_FLAGS_NONE, 5000, fds, NULL, NULL, &error);
+  g_assert_null (reply);
+  return g_dbus_error_get_remote_error (error);
+}
+
+/* Whoever lets go of a message closes what came with it: nothing of the service may hang in that. */
+static void
+test_a_descriptor_that_cannot_be_closed_stops_nobody (void)
+{
+  g_auto (Scene) scene = { 0 };
+  g_auto (FuseFile) hung = { 0 };
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *nowhere = NULL, *unfit = NULL, *unasked = NULL;
+  GDBusConnection *root;
+  guint fds;
+
+  scene_init (&scene, "");
+  root = scene.world->root;
+  fds = process_count_fds (scene.world->regiond);
+  fuse_file_init_asking (&hung);
+  hung.seen->victim = scene.world->regiond->pid;
+
+  unasked = send_with_fd (root, SHM0, DEVICE_INTERFACE, "Verify", hung.fd);
+  g_assert_cmpstr (unasked, ==, "org.freedesktop.DBus.Error.AccessDenied");
+  g_assert_cmpuint (hung.seen->stalled, ==, 0);
+  unfit = send_with_fd (root, SHM0, DEVICE_INTERFACE, "OpenRegion", hung.fd);
+  g_assert_cmpstr (unfit, ==, "org.freedesktop.DBus.Error.InvalidArgs");
+  nowhere = send_with_fd (root, DEVICE_PREFIX "nowhere", DEVICE_INTERFACE, "OpenRegion", hung.fd);
+  g_assert_nonnull (nowhere);
+
+  opened = person_open (scene.bob, "shm0", "bar2", "rwm", "{}");
+  person_let_go (scene.bob, NULL, opened->fd);
+  world_wait_gone (scene.world, opened->path, 5000);
+  wait_until (has_stalled, &hung, 5000, "regiond to close what came");
+  fuse_file_cut (&hung);
+  world_wait_fds (scene.world, fds);
+}
+
 #define RULES_PROOF \
   "polkit.addRule(function(action, subject) {" \
   "  if (action.id.indexOf('org.regiond1.') != 0) return undefined;" \
@@ -530,6 +590,8 @@ main (int argc,
   g_test_add_func ("/attach/another-services-region-is-none-of-this-ones",
                    test_another_services_region_is_none_of_this_ones);
   g_test_add_func ("/attach/a-hung-file-system-shuts-nobody-else-out", test_a_hung_file_system_shuts_nobody_else_out);
+  g_test_add_func ("/attach/a-descriptor-that-cannot-be-closed-stops-nobody",
+                   test_a_descriptor_that_cannot_be_closed_stops_nobody);
   g_test_add_func ("/attach/polkit-is-told-of-the-proof", test_polkit_is_told_of_the_proof);
   g_test_add_func ("/attach/an-attached-lease-counts", test_an_attached_lease_counts);
   g_test_add_func ("/attach/what-ends-while-polkit-is-asked-is-not-had", test_what_ends_while_polkit_is_asked_is_not_had);

@@ -52,6 +52,7 @@ line_init (Line *self)
   g_autoptr (GDBusNodeInfo) node = g_dbus_node_info_new_for_xml (interface_xml, NULL);
   g_autoptr (GSocket) socket = NULL;
   g_autoptr (GSocketConnection) stream = NULL;
+  g_autoptr (RegiondStrays) strays = regiond_strays_new ();
   g_autoptr (GError) error = NULL;
   int ends[2];
 
@@ -64,7 +65,7 @@ line_init (Line *self)
   self->service = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL, G_DBUS_CONNECTION_FLAGS_NONE, NULL, NULL,
                                               &error);
   g_assert_no_error (error);
-  regiond_guard_calls (self->service, NULL, NULL, NULL);
+  regiond_guard_calls (self->service, strays, NULL, NULL, NULL);
   g_dbus_connection_register_object (self->service, OBJECT, node->interfaces[0], &vtable, self, NULL, &error);
   g_assert_no_error (error);
 }

@@ -28,6 +28,9 @@ typedef struct {
   int              answers; /* that have come to the client, on GDBus's thread */
   int              errors; /* that have come to the client, on GDBus's thread */
   GAsyncQueue     *listings; /* that were handed over; not answered */
+  RegiondStrays   *strays;
+  RegiondClients  *clients;
+  RegiondProofs   *proofs;
 } Guarded;
 
 static void
@@ -68,6 +71,12 @@ count_errors (GDBusConnection *connection,
 }
 
 static void
+on_vanished (gpointer lease)
+{
+  g_assert_not_reached ();
+}
+
+static void
 take_listing (gpointer      data,
               GDBusMessage *call)
 {
@@ -84,7 +93,11 @@ guarded_init (Guarded *self)
   self->service = fixture_connect (self->fixture);
   self->client = fixture_connect (self->fixture);
   self->listings = g_async_queue_new_full (g_object_unref);
-  regiond_guard_calls (self->service, take_listing, g_async_queue_ref (self->listings),
+  self->strays = regiond_strays_new ();
+  self->clients = regiond_clients_new (self->service, on_vanished);
+  self->proofs = regiond_proofs_new (1000);
+  regiond_strays_start (self->strays, self->clients, self->proofs);
+  regiond_guard_calls (self->service, self->strays, take_listing, g_async_queue_ref (self->listings),
                        (GDestroyNotify) g_async_queue_unref);
   self->object = g_dbus_connection_register_object (self->service, OBJECT, node->interfaces[0], &vtable, self, NULL,
                                                     &error);
@@ -99,6 +112,10 @@ guarded_clear (Guarded *self)
   client_leave (self->client);
   client_leave (self->service);
   g_async_queue_unref (self->listings);
+  regiond_strays_stop (self->strays);
+  regiond_strays_unref (self->strays);
+  regiond_clients_free (self->clients);
+  regiond_proofs_free (self->proofs);
   fixture_free (self->fixture);
 }
 
@@ -516,6 +533,32 @@ test_fds (void)
   answer_kept (&guarded, G_MAXUINT);
 }
 
+/* OpenRegion and AttachLease have until the answer to take theirs; what they leave is closed then. */
+static void
+test_left_fds (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, OBJECT, INTERFACE, "OpenRegion");
+  int ends[2];
+  char byte;
+
+  guarded_init (&guarded);
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
+  g_assert_true (g_unix_set_fd_nonblocking (ends[0], TRUE, NULL));
+  g_unix_fd_list_append (list, ends[1], NULL);
+  close (ends[1]);
+  g_dbus_message_set_destination (message, g_dbus_connection_get_unique_name (guarded.service));
+  g_dbus_message_set_unix_fd_list (message, list);
+  g_assert_true (g_dbus_connection_send_message (guarded.client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+  g_clear_object (&message);
+  g_clear_object (&list);
+  /* There is no such method: nobody has even looked at it. */
+  wait_until (g_atomic_int_get (&guarded.errors) == 1);
+  wait_until (read (ends[0], &byte, 1) == 0);
+  close (ends[0]);
+}
+
 static void
 test_served (void)
 {
@@ -544,6 +587,7 @@ add_tests (void)
   g_test_add_func ("/guard/a-connection-has-few-verifications", test_verifies);
   g_test_add_func ("/guard/a-serial-taken-twice-outwits-nobody", test_same_serial);
   g_test_add_func ("/guard/descriptors-that-nobody-takes-are-closed", test_fds);
+  g_test_add_func ("/guard/descriptors-that-are-left-are-closed-with-the-answer", test_left_fds);
   g_test_add_func ("/guard/the-service-is-guarded", test_served);
 }
 
