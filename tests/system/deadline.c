@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "deadline.h"
 
+#define OFTEN_US 2000
+#define SELDOM_US 50000
+
 gboolean
 wait_for (Condition condition,
           gpointer data,
@@ -12,7 +15,7 @@ wait_for (Condition condition,
     {
       if (milliseconds_since (start) > milliseconds)
         return FALSE;
-      g_usleep (2000);
+      g_usleep (CLAMP ((g_get_monotonic_time () - start) / 16, OFTEN_US, SELDOM_US));
     }
   return TRUE;
 }

@@ -5,7 +5,8 @@
 
 typedef gboolean (*Condition) (gpointer data);
 
-/* Asks every two milliseconds until it is so; whether it became so in time. */
+/* Asks until it is so, the more rarely the longer it takes: every two milliseconds at first,
+ * every fifty later. Whether it became so in time. */
 gboolean wait_for (Condition condition,
                    gpointer data,
                    guint milliseconds);

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -13,6 +14,78 @@ write_config (const char *daemon)
   service_configure_device ("big.conf", "[Device]\nBackend=memory\n[Region whole]\nSize=8M\n");
   service_configure_device ("kept.conf", "[Device]\nBackend=memory\nPersist=true\n[Region bar2]\nSize=64K\n");
   service_configure_device ("loose.conf", "[Device]\nBackend=memory\nLinger=tolerate\n[Region bar2]\nSize=64K\n");
+}
+
+/* What a test leaves to the next one. */
+static gboolean shares;
+static World *left;
+
+static void
+end_service (World *world)
+{
+  if (!world->regiond)
+    return;
+
+  /* A clean end: leak checks report there. */
+  process_signal (world->regiond, SIGCONT);
+  process_signal (world->regiond, SIGTERM);
+  if (process_wait (world->regiond) != 0)
+    {
+      g_autofree char *log = service_read_log ();
+
+      g_error ("regiond ended with status %#x:\n%s", world->regiond->status, log);
+    }
+  g_clear_pointer (&world->regiond, process_free);
+}
+
+static void
+end (World *world)
+{
+  end_service (world);
+  person_free (world->witness);
+  if (world->polkitd)
+    process_free (world->polkitd);
+  g_dbus_connection_close_sync (world->root, NULL, NULL);
+  g_object_unref (world->root);
+  bus_free (world->bus);
+  g_free (world->daemon);
+  g_free (world);
+}
+
+static void
+end_left (void)
+{
+  g_clear_pointer (&left, end);
+}
+
+void
+world_share (void)
+{
+  shares = TRUE;
+  atexit (end_left);
+}
+
+static gboolean
+is_whole (World *world)
+{
+  return process_is_running (world->bus->process) && world->polkitd && process_is_running (world->polkitd) &&
+         process_is_running (world->witness->process);
+}
+
+void
+world_free (World *world)
+{
+  if (!shares || !is_whole (world))
+    {
+      end (world);
+      return;
+    }
+
+  if (world->regiond && process_is_running (world->regiond))
+    world_wait_no_leases (world, 30000);
+  else
+    end_service (world);
+  left = world;
 }
 
 World *
@@ -35,41 +108,34 @@ world_new_with_activation (const char *daemon,
 World *
 world_new_without_service (const char *daemon)
 {
-  return world_new_with_activation (daemon, NULL);
+  World *world = g_steal_pointer (&left);
+
+  if (!world)
+    return world_new_with_activation (daemon, NULL);
+
+  end_service (world);
+  g_clear_pointer (&world->daemon, g_free);
+  service_forget_log ();
+  write_config (daemon);
+  world_set_rules (world, "");
+  return world;
 }
 
 World *
 world_new (const char *daemon)
 {
-  World *world = world_new_without_service (daemon);
+  World *world;
 
+  if (left && left->regiond && g_strcmp0 (left->daemon, daemon) == 0)
+    {
+      world_set_rules (left, "");
+      return g_steal_pointer (&left);
+    }
+
+  world = world_new_without_service (daemon);
+  world->daemon = g_strdup (daemon);
   world->regiond = service_start (world->root);
   return world;
-}
-
-void
-world_free (World *world)
-{
-  if (world->regiond)
-    {
-      /* A clean end: leak checks report there. */
-      process_signal (world->regiond, SIGCONT);
-      process_signal (world->regiond, SIGTERM);
-      if (process_wait (world->regiond) != 0)
-        {
-          g_autofree char *log = service_read_log ();
-
-          g_error ("regiond ended with status %#x:\n%s", world->regiond->status, log);
-        }
-      process_free (world->regiond);
-    }
-  person_free (world->witness);
-  if (world->polkitd)
-    process_free (world->polkitd);
-  g_dbus_connection_close_sync (world->root, NULL, NULL);
-  g_object_unref (world->root);
-  bus_free (world->bus);
-  g_free (world);
 }
 
 void

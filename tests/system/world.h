@@ -25,7 +25,7 @@
 #define NEEDS_PROMPT "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 
 /*
- * Bus, polkitd, regiond: one of each, new for every test. The device shm0 has
+ * Bus, polkitd, regiond: one of each, new for every test unless they are shared. The device shm0 has
  * the regions bar2 (1 MiB) and control (4 KiB); the device big has one region,
  * whole, of 8 MiB; kept is persistent and loose tolerates references, each with
  * the region bar2 of 64 KiB. Nothing is allowed until a test writes rules.
@@ -37,6 +37,7 @@ typedef struct
   Process *polkitd;
   Process *regiond;
   Person *witness; /* nobody that regiond ever hears of */
+  char *daemon;    /* what world_new() configured */
 } World;
 
 /* Bus and polkitd; the configuration is written. DAEMON: for regiond.conf. */
@@ -46,6 +47,11 @@ World *world_new_with_activation (const char *daemon,
                                   const char *services);
 World *world_new (const char *daemon);
 void world_free (World *world);
+
+/* From here on a test leaves bus and polkitd to the next one, and regiond where world_new()
+ * is asked for the same again: for where it takes seconds to start them. Each still begins
+ * without a lease, and with nothing allowed. */
+void world_share (void);
 
 void world_set_rules (World *world,
                       const char *rules);

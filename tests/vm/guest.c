@@ -24,6 +24,7 @@ guest_init (int *argc,
       exit (77);
     }
   world_init (argc, argv);
+  world_share ();
   guest_empty_port ();
 }
 

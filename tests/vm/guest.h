@@ -17,8 +17,9 @@
 /* Those two, and the bridge above them, share a group. */
 #define GUEST_SERIAL "1b36:0002"
 #define GUEST_AUDIO "1274:5000"
-/* The root port that nothing is plugged into, as QEMU calls it, and what guest_plug() plugs in. */
+/* The root port that nothing is plugged into, as QEMU and the kernel call it, and what guest_plug() plugs in. */
 #define GUEST_FREE_PORT "rp4"
+#define GUEST_FREE_SLOT "64"
 #define GUEST_PLUGGED "plugged"
 
 /* For main(), instead of world_init(). Skips (77) outside of a guest. */

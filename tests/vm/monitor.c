@@ -132,12 +132,28 @@ guest_plug (const char *model,
   return plug.address;
 }
 
+/* Returns when whoever has the device has let go of it; refused if it has left already. */
+static gpointer
+switch_off (gpointer unused)
+{
+  int fd = open ("/sys/bus/pci/slots/" GUEST_FREE_SLOT "/power", O_WRONLY | O_CLOEXEC);
+
+  g_assert_cmpint (fd, >=, 0);
+  if (write (fd, "0", 1) < 0)
+    g_debug ("the slot is off: %s", g_strerror (errno));
+  close (fd);
+  return NULL;
+}
+
+/* That is pressing the slot's button, after which the kernel gives people five seconds to
+ * think better of it. */
 void
 guest_start_unplug (void)
 {
   g_autofree char *said = guest_monitor ("device_del " GUEST_PLUGGED);
 
   g_assert_cmpstr (said, ==, "");
+  g_thread_unref (g_thread_new ("slot", switch_off, NULL));
 }
 
 static gboolean

@@ -30,8 +30,9 @@ test_what_is_bound_before_is_there_at_once (void)
 
   guest_bind (address);
   {
-    g_autoptr (World) world = world_new ("");
+    g_autoptr (World) world = world_new_without_service ("");
 
+    world->regiond = service_start (world->root);
     g_assert_true (device_is_there (world, address));
   }
   guest_give_back (address);
