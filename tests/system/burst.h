@@ -4,27 +4,17 @@
 #include "world.h"
 
 /*
- * What OpenRegion takes somebody while others send a flood, and in turn with
- * that the same of the peer (peer.c), in which regiond has no part. In ms, on an
- * average; where none was done before the flood was sent, what the one under
- * way had taken by then.
+ * What OpenRegion takes somebody while others send a flood, and at the same time
+ * the same of the peer (peer.c), in which regiond has no part: appended to OPENS and
+ * PEERS, doubles, in ms. What is answered after the flood is sent counts only
+ * where nothing was before. FLOODS: of Flood, which have begun to send.
  */
-typedef struct
-{
-  double open;
-  double peer;
-  guint sent;         /* calls of the flood */
-  guint milliseconds; /* in which the bus took them */
-} Burst;
-
-/* FLOODS: of Flood, which have begun to send. */
-void burst_measure (Burst *burst,
-                    Person *bob,
+void burst_measure (Person *bob,
                     const char *device,
                     const char *region,
-                    GPtrArray *floods);
-
-void burst_tell (const Burst *burst);
+                    GPtrArray *floods,
+                    GArray *opens,
+                    GArray *peers);
 
 /* OpenRegion and Open, once: in ms. */
 double burst_open (Person *bob,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "burst.h"
+#include "figures.h"
 #include "flood.h"
 #include "peer.h"
 #include "world.h"
@@ -210,20 +211,6 @@ start_peer (World *world)
   return peer;
 }
 
-/* dbus-daemon: as long as it takes in what they send, calls take long, and no
- * longer than twice what the same takes without regiond. */
-static gboolean
-is_fair_in_the_burst (Person *bob,
-                      GPtrArray *floods,
-                      Times usual)
-{
-  Burst burst;
-
-  burst_measure (&burst, bob, CALM, "data", floods);
-  burst_tell (&burst);
-  return burst.open <= 2 * burst.peer + usual.median / 1000.0;
-}
-
 static void
 wait_sent (GPtrArray *floods)
 {
@@ -246,24 +233,6 @@ measure_reading (Person *bob,
   return milliseconds_since (start);
 }
 
-/* dbus-broker takes in at once what they send, and it stands in regiond's line:
- * it is through with it in twice the time that reading takes. */
-static gboolean
-is_fair_behind_the_burst (Person *bob,
-                          GPtrArray *floods,
-                          Times usual,
-                          double reading)
-{
-  gint64 start = g_get_monotonic_time ();
-  double taken;
-
-  wait_sent (floods);
-  burst_open (bob, CALM, "data");
-  taken = milliseconds_since (start);
-  g_test_message ("burst: an OpenRegion behind all was answered after %.0f ms; reading takes %.0f ms", taken, reading);
-  return taken <= 2 * reading + usual.median / 1000.0;
-}
-
 static GPtrArray *
 start_floods (const Case *how)
 {
@@ -274,7 +243,86 @@ start_floods (const Case *how)
   return floods;
 }
 
-/* What else the machine has to do comes and goes: then again. */
+/* In ms: what an OpenRegion in the burst takes, and what it is compared with. */
+typedef struct
+{
+  GArray *opens;
+  GArray *others;
+} Burst;
+
+static void
+burst_init (Burst *self)
+{
+  self->opens = g_array_new (FALSE, FALSE, sizeof (double));
+  self->others = g_array_new (FALSE, FALSE, sizeof (double));
+}
+
+static void
+burst_clear (Burst *self)
+{
+  g_array_unref (self->opens);
+  g_array_unref (self->others);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Burst, burst_clear)
+
+/* dbus-daemon: as long as it takes in what they send, calls take long; and what
+ * the same takes without regiond at the same time. dbus-broker takes in at once what
+ * they send, and it stands in regiond's line; and what it takes to read it. */
+static GPtrArray *
+burst_add (Burst *self,
+           Person *bob,
+           const Case *how)
+{
+  double reading = bus_is_broker () ? measure_reading (bob, how) : 0;
+  GPtrArray *floods = start_floods (how);
+  double taken;
+
+  if (!bus_is_broker ())
+    {
+      burst_measure (bob, CALM, "data", floods, self->opens, self->others);
+      return floods;
+    }
+
+  wait_sent (floods);
+  taken = burst_open (bob, CALM, "data");
+  g_array_append_val (self->opens, taken);
+  g_array_append_val (self->others, reading);
+  return floods;
+}
+
+static int
+compare_doubles (gconstpointer a,
+                 gconstpointer b)
+{
+  double left = *(const double *) a, right = *(const double *) b;
+
+  return left < right ? -1 : left > right;
+}
+
+static double
+get_median (GArray *samples)
+{
+  guint n = samples->len;
+
+  g_array_sort (samples, compare_doubles);
+  return (g_array_index (samples, double, (n - 1) / 2) + g_array_index (samples, double, n / 2)) / 2;
+}
+
+/* No longer than twice the other. */
+static gboolean
+burst_is_fair (Burst *self,
+               Times usual)
+{
+  double open = get_median (self->opens), other = get_median (self->others);
+
+  g_test_message ("in bursts: OpenRegion %.2f ms (of %u), %s %.2f ms (of %u)", open, self->opens->len,
+                  bus_is_broker () ? "reading" : "the peer's Open", other, self->others->len);
+  return open <= 2 * other + usual.median / 1000.0;
+}
+
+/* What else the machine has to do comes and goes: then once more, and what was
+ * measured before counts, too. With sanitizers regiond is slow, and the bus is not. */
 static GPtrArray *
 flood_fairly (World *world,
               Person *bob,
@@ -282,13 +330,14 @@ flood_fairly (World *world,
               Times usual,
               guint fds)
 {
-  for (guint attempt = how->n < 100 ? 5 : 2;; attempt--)
-    {
-      double reading = bus_is_broker () ? measure_reading (bob, how) : 0;
-      g_autoptr (GPtrArray) floods = start_floods (how);
+  g_auto (Burst) burst = { NULL };
 
-      if (bus_is_broker () ? is_fair_behind_the_burst (bob, floods, usual, reading)
-                           : is_fair_in_the_burst (bob, floods, usual))
+  burst_init (&burst);
+  for (guint attempt = how->n < 100 ? 5 : 3;; attempt--)
+    {
+      g_autoptr (GPtrArray) floods = burst_add (&burst, bob, how);
+
+      if (burst_is_fair (&burst, usual) || figures_have_sanitizer ())
         return g_steal_pointer (&floods);
       g_assert_cmpuint (attempt, >, 1);
       end_floods (world, floods, fds);
@@ -327,6 +376,8 @@ test_unread (gconstpointer data)
   g_test_message ("%u leases", leases.n);
   g_assert_cmpuint (leases.n, <=, how->users * how->each);
   end_floods (world, floods, fds);
+  if (figures_have_sanitizer ())
+    return;
   g_assert_cmpint (queued.median, <=, 2 * meanwhile.median + before.median);
   g_assert_cmpint (after.median, <=, 2 * before.median);
 }
