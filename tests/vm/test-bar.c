@@ -156,7 +156,8 @@ expect_lingering (Bench *bench,
   proxied = open_bar (bench, person, "rw");
   g_free (person_do (person, "pwrite", proxied->fd, "0", "lent on", NULL));
   bytes = person_do (person, "pread", proxied->fd, "0", NULL);
-  g_assert_cmpstr (bytes, ==, "lent on");
+  /* What other tests have left there follows. */
+  g_assert_true (g_str_has_prefix (bytes, "lent on"));
   g_free (person_call (person, proxied->path, LEASE_INTERFACE, "Release", "()"));
 }
 
