@@ -61,14 +61,14 @@ static RegiondLease *
 find_in_device (RegiondDevice      *device,
                 const RegiondProof *proof)
 {
-  RegiondTenancy *tenancy = regiond_device_get_tenancy (device);
+  GHashTable *active = regiond_tenancy_get_active (regiond_device_get_tenancy (device));
   const Sight any = { proof, REGIOND_ACCESS_READ }, all = { proof, proof->access };
-  RegiondLease *lease = regiond_tenancy_find_active (tenancy, is_seen, &any), *best;
+  RegiondLease *lease = regiond_leases_find (active, is_seen, &any), *best;
 
   if (lease == NULL)
     return NULL;
 
-  best = regiond_tenancy_find_active (tenancy, is_seen, &all);
+  best = regiond_leases_find (active, is_seen, &all);
   return best != NULL ? best : lease;
 }
 

@@ -56,6 +56,7 @@ typedef struct {
   gint64            since;
   GSequenceIter    *deadline; /* on the alarm, or NULL */
   gboolean          timed_out;
+  guint             epoch; /* when it was asked */
 } Check;
 
 static void
@@ -221,6 +222,8 @@ on_checked (GObject      *source,
 
   answer = polkit_authority_check_authorization_finish (POLKIT_AUTHORITY (source), result, &error);
   regiond_queue_done (check->queue, check->question->uid);
+  if (answer != NULL)
+    check->question->epoch = check->epoch;
   if (check->settled)
     g_debug ("polkit has answered about %s, who has left", check->question->subject);
   else if (check->opinion)
@@ -245,7 +248,7 @@ ask (GTask                        *task,
   RegiondQuestion *question = check->question;
   g_autoptr (PolkitSubject) about = regiond_question_get_about (question);
 
-  question->epoch = check->authority->epoch;
+  check->epoch = check->authority->epoch;
   check->stop = g_cancellable_new ();
   if (check->queue == check->authority->reviews)
     {

@@ -10,6 +10,7 @@
 #include "manager.h"
 #include "mechanisms/proxy.h"
 #include "parking.h"
+#include "review.h"
 #include "text.h"
 #include "units.h"
 
@@ -156,6 +157,7 @@ regiond_daemon_new (GDBusConnection *connection,
       !regiond_absent_register (connection, error))
     return NULL;
 
+  self->review = regiond_review_new (self);
   add_configured (self);
   start_inventory (self);
   g_dbus_object_manager_server_set_connection (self->objects, connection);
@@ -198,6 +200,7 @@ void
 regiond_daemon_free (RegiondDaemon *self)
 {
   regiond_proofs_free (self->proofs);
+  g_clear_pointer (&self->review, regiond_review_free);
   g_clear_pointer (&self->inventory, regiond_inventory_free);
   g_clear_pointer (&self->binding, regiond_binding_unref);
   remove_all_devices (self);
@@ -335,6 +338,7 @@ regiond_daemon_add_memory_device (RegiondDaemon               *self,
     .id = settings->id,
     .description = settings->description != NULL ? settings->description : "",
     .tolerate = settings->tolerate,
+    .authorization = settings->authorization,
   };
 
   if (!regiond_daemon_check_id (self, settings->id, error) ||

@@ -24,6 +24,7 @@
 
 typedef struct _RegiondDeviceTerms RegiondDeviceTerms;
 typedef struct _RegiondInventory RegiondInventory;
+typedef struct _RegiondReview RegiondReview;
 
 /* The one of each that everybody shares, and the table of devices. */
 typedef struct {
@@ -44,6 +45,7 @@ typedef struct {
   RegiondGroups            *groups;  /* of devices */
   RegiondBinding           *binding;
   RegiondInventory         *inventory; /* of PCI devices; NULL: none are served */
+  RegiondReview            *review;    /* of leases */
   guint64                   next_lease;
 } RegiondDaemon;
 

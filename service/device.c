@@ -101,7 +101,7 @@ regiond_device_get_property (GObject    *object,
   RegiondDevice *self = REGIOND_DEVICE (object);
 
   if (property == PROP_LEASES)
-    g_value_take_boxed (value, regiond_tenancy_list_active (self->tenancy));
+    g_value_take_boxed (value, regiond_leases_list (regiond_tenancy_get_active (self->tenancy)));
   else if (property == PROP_EXCLUSIVE)
     g_value_set_string (value, regiond_tenancy_get_exclusive (self->tenancy));
   else if (property == PROP_LINGERING)
@@ -390,7 +390,7 @@ regiond_device_new (RegiondDaemon            *daemon,
   RegiondDevice *self = g_object_new (REGIOND_TYPE_DEVICE, NULL);
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
   RegiondBackendClass *klass = REGIOND_BACKEND_GET_CLASS (terms->backend);
-  RegiondTenancyRules rules = { terms->tolerate, klass->severs };
+  RegiondTenancyRules rules = { terms->tolerate, klass->severs, terms->authorization };
 
   self->daemon = daemon;
   self->key = g_strdup (terms->id);

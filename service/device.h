@@ -18,6 +18,7 @@ typedef struct _RegiondDeviceTerms {
   const char            *id; /* the last element of its path */
   const char            *description;
   gboolean               tolerate; /* Linger=tolerate */
+  RegiondAuthorization   authorization;
   const RegiondIdentity *identity; /* of a PCI device; NULL for others */
   RegiondBackend        *backend;
 } RegiondDeviceTerms;

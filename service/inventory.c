@@ -141,6 +141,7 @@ show (RegiondInventory *self,
   RegiondDeviceTerms terms = {
     .id = item->identity->id,
     .description = settings != NULL && settings->description != NULL ? settings->description : item->identity->description,
+    .authorization = settings != NULL ? settings->authorization : self->daemon->settings->authorization,
     .identity = item->identity,
     .backend = item->backend,
   };

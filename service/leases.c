@@ -38,6 +38,31 @@ regiond_leases_find (GHashTable       *self,
   return NULL;
 }
 
+typedef struct {
+  const char *name; /* whose it is not */
+  gboolean    exclusive_only;
+} Other;
+
+static gboolean
+is_other (RegiondLease *lease,
+          gconstpointer data)
+{
+  const Other *other = data;
+
+  return !g_str_equal (regiond_client_get_name (regiond_lease_get_client (lease)), other->name) &&
+         (!other->exclusive_only || regiond_lease_get_window (lease)->exclusive);
+}
+
+RegiondLease *
+regiond_leases_find_other (GHashTable *self,
+                           const char *name,
+                           gboolean    exclusive_only)
+{
+  Other other = { name, exclusive_only };
+
+  return regiond_leases_find (self, is_other, &other);
+}
+
 static int
 compare_paths (gconstpointer a,
                gconstpointer b)

@@ -14,5 +14,8 @@ typedef gboolean (*RegiondLeasesFunc) (RegiondLease *lease, gconstpointer data);
 /* One of those for which @func is TRUE, or NULL. */
 RegiondLease *regiond_leases_find (GHashTable *self, RegiondLeasesFunc func, gconstpointer data);
 
+/* One that is not of the bus name @name, among the exclusive ones only if so; or NULL. */
+RegiondLease *regiond_leases_find_other (GHashTable *self, const char *name, gboolean exclusive_only);
+
 /* Object paths, NULL-terminated, in the order of opening. */
 char        **regiond_leases_list (GHashTable *self);

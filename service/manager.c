@@ -148,7 +148,7 @@ read_device (RegiondManager *self,
              gboolean       *interactive,
              GError        **error)
 {
-  g_autoptr (RegiondDeviceSettings) settings = regiond_device_settings_new (id);
+  g_autoptr (RegiondDeviceSettings) settings = regiond_device_settings_new (id, self->daemon->settings->authorization);
   const char *description = "";
   const RegiondOption known[] = {
     { "description", "s", &description },

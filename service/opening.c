@@ -6,6 +6,7 @@
 #include "parking.h"
 #include "permit.h"
 #include "request.h"
+#include "review.h"
 
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
@@ -276,6 +277,7 @@ grant (Opening *self,
   g_dbus_method_invocation_return_value_with_unix_fd_list (
       self->invocation, g_variant_new ("(ho)", 0, regiond_lease_get_path (lease)), fds);
   log_event (self, "grant", regiond_lease_get_path (lease), NULL);
+  regiond_review_admit (regiond_device_get_daemon (self->device)->review, lease);
   return TRUE;
 }
 

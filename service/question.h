@@ -17,7 +17,7 @@ typedef struct {
   PolkitDetails *details;     /* docs/polkit.md is the vocabulary */
   gboolean       interactive; /* a person may be asked */
   gboolean       prompted;    /* a person has been asked, and said yes */
-  guint          epoch;       /* of the policy, when it was asked last; 0: it has not been asked */
+  guint          epoch;       /* of the policy by which it was answered last; 0: it has not been */
 } RegiondQuestion;
 
 /* A question about what @invocation asks for. @interactive: its option; the

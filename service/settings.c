@@ -34,20 +34,23 @@ static const struct {
 };
 
 static const char *const daemon_keys[] = {
-  "AuthorizationTimeout",    "MaxAuthorizationsPerConnection", "MaxAuthorizationsPerUser", "MaxLeases",
-  "MaxLeasesPerConnection",  "MaxLeasesPerUser",               "MaxMemory",                "MaxMemoryPerUser",
-  "MaxProxiedLeasesPerUser", "UnsafeNoIommu",                  NULL,
+  "Authorization",    "AuthorizationTimeout",    "MaxAuthorizationsPerConnection", "MaxAuthorizationsPerUser",
+  "MaxLeases",        "MaxLeasesPerConnection",  "MaxLeasesPerUser",               "MaxMemory",
+  "MaxMemoryPerUser", "MaxProxiedLeasesPerUser", "UnsafeNoIommu",                  NULL,
 };
-static const char *const device_keys[] = { "Backend", "Description", "Persist", "Linger", NULL };
-static const char *const pci_keys[] = { "Backend", "Description", "Match", "MinimumRevocation", "ZeroRegions", NULL };
+static const char *const device_keys[] = { "Authorization", "Backend", "Description", "Persist", "Linger", NULL };
+static const char *const pci_keys[] = { "Authorization", "Backend", "Description", "Match", "MinimumRevocation",
+                                        "ZeroRegions", NULL };
 static const char *const region_keys[] = { "Size", NULL };
 
 RegiondDeviceSettings *
-regiond_device_settings_new (const char *id)
+regiond_device_settings_new (const char          *id,
+                             RegiondAuthorization authorization)
 {
   RegiondDeviceSettings *self = g_new0 (RegiondDeviceSettings, 1);
 
   self->id = g_strdup (id);
+  self->authorization = authorization;
   self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
   return self;
 }
@@ -202,6 +205,22 @@ read_switch (RegiondKeyFile *file,
 }
 
 static gboolean
+read_authorization (RegiondKeyFile       *file,
+                    const char           *group,
+                    RegiondAuthorization *authorization,
+                    GError              **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!regiond_key_file_get_string (file, group, "Authorization", &text, error))
+    return FALSE;
+  if (text == NULL || regiond_authorization_parse (text, authorization))
+    return TRUE;
+
+  return regiond_key_file_refuse (file, group, "Authorization", text, "'one-shot', 'continuing' or 'strict'", error);
+}
+
+static gboolean
 load_daemon (RegiondSettings *self,
              const char      *path,
              GError         **error)
@@ -224,6 +243,7 @@ load_daemon (RegiondSettings *self,
       !read_memory (file, "MaxMemory", &self->max_memory, error) ||
       !read_memory (file, "MaxMemoryPerUser", &self->max_memory_per_user, error) ||
       !regiond_key_file_get_string (file, "Daemon", "AuthorizationTimeout", &timeouts, error) ||
+      !read_authorization (file, "Daemon", &self->authorization, error) ||
       !read_switch (file, "Daemon", "UnsafeNoIommu", "yes", "no", &self->unsafe_noiommu, error))
     return FALSE;
   if (timeouts != NULL && !parse_timeouts (self, timeouts))
@@ -271,6 +291,7 @@ read_device (RegiondDeviceSettings *self,
 {
   return regiond_key_file_check_keys (file, "Device", device_keys, error) &&
          regiond_key_file_get_string (file, "Device", "Description", &self->description, error) &&
+         read_authorization (file, "Device", &self->authorization, error) &&
          read_switch (file, "Device", "Persist", "true", "false", &self->persist, error) &&
          read_switch (file, "Device", "Linger", "tolerate", "retire", &self->tolerate, error);
 }
@@ -282,7 +303,7 @@ load_memory_device (RegiondSettings *settings,
                     RegiondKeyFile  *file,
                     GError         **error)
 {
-  g_autoptr (RegiondDeviceSettings) self = regiond_device_settings_new (id);
+  g_autoptr (RegiondDeviceSettings) self = regiond_device_settings_new (id, settings->authorization);
   g_auto (GStrv) groups = regiond_key_file_get_groups (file);
 
   if (!read_device (self, file, error))
@@ -394,6 +415,7 @@ load_pci_device (RegiondSettings *settings,
   g_autoptr (RegiondPciSettings) self = g_new0 (RegiondPciSettings, 1);
   g_auto (GStrv) groups = regiond_key_file_get_groups (file);
 
+  self->authorization = settings->authorization;
   self->id = g_strdup (id);
   for (char **group = groups; *group != NULL; group++)
     {
@@ -404,6 +426,7 @@ load_pci_device (RegiondSettings *settings,
 
   if (!regiond_key_file_check_keys (file, "Device", pci_keys, error) ||
       !regiond_key_file_get_string (file, "Device", "Description", &self->description, error) ||
+      !read_authorization (file, "Device", &self->authorization, error) ||
       !read_match (self, file, error) || !read_minimum (self, file, error) || !read_zero_regions (self, file, error))
     return FALSE;
 
@@ -475,6 +498,7 @@ regiond_settings_load (const char *const *directories,
   g_autoptr (RegiondSettings) self = g_new0 (RegiondSettings, 1);
 
   self->max_memory = get_machine_memory () / 4;
+  self->authorization = REGIOND_AUTHORIZATION_CONTINUING;
   self->timeout = 25 * 1000;
   self->prompt_timeout = 5 * 60 * 1000;
   for (guint i = 0; i < G_N_ELEMENTS (counts); i++)

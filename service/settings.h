@@ -12,10 +12,11 @@ typedef struct {
   char      *description;
   gboolean   persist;
   gboolean   tolerate; /* Linger=tolerate */
+  RegiondAuthorization authorization;
   GPtrArray *regions;  /* RegiondRegion */
 } RegiondDeviceSettings;
 
-RegiondDeviceSettings *regiond_device_settings_new (const char *id);
+RegiondDeviceSettings *regiond_device_settings_new (const char *id, RegiondAuthorization authorization);
 void                   regiond_device_settings_free (RegiondDeviceSettings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDeviceSettings, regiond_device_settings_free)
 
@@ -29,6 +30,7 @@ typedef struct {
   guint32           device;
   char             *description;  /* NULL: what the hardware database says */
   RegiondRevocation minimum;      /* what guarantees less is not lent; on-close: anything goes */
+  RegiondAuthorization authorization;
   GStrv             zero_regions; /* "bar2", …: zeroed where the device has no reset; never NULL */
 } RegiondPciSettings;
 
@@ -44,6 +46,7 @@ typedef struct {
   guint      max_authorizations_per_connection;
   guint      timeout;        /* ms */
   guint      prompt_timeout; /* ms */
+  RegiondAuthorization authorization; /* where a device's file does not say otherwise */
   gboolean   unsafe_noiommu; /* devices are lent where no IOMMU isolates them */
   GPtrArray *devices;        /* RegiondDeviceSettings, by id */
   GPtrArray *pci_devices;    /* RegiondPciSettings, by id */

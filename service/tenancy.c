@@ -192,11 +192,10 @@ blame (RegiondTenancy *self,
 static void look_soon (RegiondTenancy *self);
 
 /* Takes the access away from a lease that has ended, and from whoever shares
- * it; unless the administrator wants those left alone. @others: why theirs end. */
+ * it; unless the administrator wants those left alone. */
 static void
 cut (RegiondTenancy *self,
-     RegiondLease   *lease,
-     RegiondEnd      others)
+     RegiondLease   *lease)
 {
   RegiondHold *hold = regiond_lease_get_hold (lease);
   g_autoptr (GPtrArray) sharers = NULL;
@@ -210,10 +209,9 @@ cut (RegiondTenancy *self,
 
   g_debug ("what %s held is cut; it is shared by %u other leases", regiond_lease_get_path (lease), sharers->len);
   regiond_lease_cut (lease);
-  if (sharers->len > 0 && others == REGIOND_END_SUPERSEDED)
+  if (sharers->len > 0)
     blame (self, lease);
-  for (guint i = 0; i < sharers->len; i++)
-    regiond_tenancy_end (self, g_ptr_array_index (sharers, i), others);
+  regiond_tenancy_end_some (self, sharers, REGIOND_END_SUPERSEDED);
 }
 
 /* @data: an ended one. */
@@ -267,13 +265,6 @@ get_memory (RegiondLease *lease)
   return regiond_dbus_lease_get_size (REGIOND_DBUS_LEASE (lease));
 }
 
-/* Nobody's doing: every lease of the device ends so. */
-static gboolean
-is_for_all (RegiondEnd end)
-{
-  return end == REGIOND_END_REMOVED || end == REGIOND_END_UNPLUGGED || end == REGIOND_END_SHUTDOWN;
-}
-
 /* Something of it is left. Memory is drained for a moment in any case, which
  * keeps nobody out. */
 static void
@@ -288,41 +279,84 @@ linger (RegiondTenancy *self,
   if (patient || !self->rules.severs)
     regiond_lease_set_patience (lease, g_get_monotonic_time () + PATIENCE_US);
   if (!patient)
-    cut (self, lease, is_for_all (end) ? end : REGIOND_END_SUPERSEDED);
+    cut (self, lease);
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
     forget (self, lease);
   else
     look_soon (self);
 }
 
-void
-regiond_tenancy_end (RegiondTenancy *self,
-                     RegiondLease   *ending,
-                     RegiondEnd      end)
+/* Takes it off the device. FALSE where it has ended already. @vacated: the regions
+ * on which nobody is left. */
+static gboolean
+leave (RegiondTenancy *self,
+       RegiondLease   *lease,
+       RegiondEnd      end,
+       GPtrArray      *vacated)
 {
-  g_autoptr (GObject) owner = g_object_ref (self->owner);
-  g_autoptr (RegiondLease) lease = g_object_ref (ending);
-  gboolean last, vacated;
-
   if (!g_hash_table_remove (self->active, lease))
-    return;
+    return FALSE;
 
   self->changed = TRUE;
   self->n_exclusive -= regiond_lease_get_window (lease)->exclusive;
-  last = g_hash_table_size (self->active) == 0;
-  vacated = count_tenant (self, lease, -1) == 0;
+  if (count_tenant (self, lease, -1) == 0)
+    g_ptr_array_add (vacated, regiond_lease_get_window (lease)->region);
   regiond_lease_end (lease, end);
+  return TRUE;
+}
+
+/* What becomes of what it held. */
+static void
+bury (RegiondTenancy *self,
+      RegiondLease   *lease,
+      RegiondEnd      end)
+{
   regiond_hold_end_charge (regiond_lease_get_hold (lease), get_memory (lease));
   if (regiond_hold_is_gone (regiond_lease_get_hold (lease)))
     regiond_lease_unexport (lease);
   else
     linger (self, lease, end);
+}
 
-  if (last)
+/* First all of them leave: none of them shares anything with one that stays. */
+void
+regiond_tenancy_end_some (RegiondTenancy *self,
+                          GPtrArray      *leases,
+                          RegiondEnd      end)
+{
+  g_autoptr (GObject) owner = g_object_ref (self->owner);
+  g_autoptr (GPtrArray) ended = g_ptr_array_new_with_free_func (g_object_unref), vacated = g_ptr_array_new ();
+  gboolean emptied;
+
+  for (guint i = 0; i < leases->len; i++)
+    {
+      g_autoptr (RegiondLease) lease = g_object_ref (g_ptr_array_index (leases, i));
+
+      if (leave (self, lease, end, vacated))
+        g_ptr_array_add (ended, g_steal_pointer (&lease));
+    }
+  if (ended->len == 0)
+    return;
+
+  emptied = g_hash_table_size (self->active) == 0;
+  for (guint i = 0; i < ended->len; i++)
+    bury (self, g_ptr_array_index (ended, i), end);
+  if (emptied)
     self->events->emptied (self->owner);
-  else if (vacated)
-    self->events->vacated (self->owner, regiond_lease_get_window (lease)->region);
+  for (guint i = 0; !emptied && i < vacated->len; i++)
+    self->events->vacated (self->owner, g_ptr_array_index (vacated, i));
   announce (self);
+}
+
+void
+regiond_tenancy_end (RegiondTenancy *self,
+                     RegiondLease   *lease,
+                     RegiondEnd      end)
+{
+  g_autoptr (GPtrArray) one = g_ptr_array_new ();
+
+  g_ptr_array_add (one, lease);
+  regiond_tenancy_end_some (self, one, end);
 }
 
 void
@@ -331,8 +365,7 @@ regiond_tenancy_end_all (RegiondTenancy *self,
 {
   g_autoptr (GPtrArray) leases = regiond_leases_copy (self->active);
 
-  for (guint i = 0; i < leases->len; i++)
-    regiond_tenancy_end (self, g_ptr_array_index (leases, i), end);
+  regiond_tenancy_end_some (self, leases, end);
 }
 
 void
@@ -364,7 +397,7 @@ lose_patience (RegiondTenancy *self,
 {
   self->changed = TRUE;
   regiond_lease_set_patience (lease, 0);
-  cut (self, lease, REGIOND_END_SUPERSEDED);
+  cut (self, lease);
 }
 
 static void
@@ -482,37 +515,6 @@ on_stirred (gpointer data)
     look_soon (self);
 }
 
-static const char *
-get_owner_name (RegiondLease *lease)
-{
-  return regiond_client_get_name (regiond_lease_get_client (lease));
-}
-
-typedef struct {
-  const char *name; /* whose it is not */
-  gboolean    exclusive_only;
-} Other;
-
-static gboolean
-is_other (RegiondLease *lease,
-          gconstpointer data)
-{
-  const Other *other = data;
-
-  return !g_str_equal (get_owner_name (lease), other->name) &&
-         (!other->exclusive_only || regiond_lease_get_window (lease)->exclusive);
-}
-
-static RegiondLease *
-find_other (GHashTable *set,
-            const char *name,
-            gboolean    exclusive_only)
-{
-  Other other = { name, exclusive_only };
-
-  return regiond_leases_find (set, is_other, &other);
-}
-
 static guint32
 get_uid (RegiondLease *lease)
 {
@@ -594,12 +596,12 @@ regiond_tenancy_admits (RegiondTenancy *self,
     return refuse (device, other, REGIOND_ERROR_LINGERING,
                    "has ended, but what its holder has cannot be cut, and still reaches the device; "
                    "end whoever holds it, and wait with Verify", error);
-  if (self->n_exclusive > 0 && (other = find_other (self->active, name, TRUE)) != NULL)
+  if (self->n_exclusive > 0 && (other = regiond_leases_find_other (self->active, name, TRUE)) != NULL)
     return refuse (device, other, REGIOND_ERROR_BUSY, "has it exclusively; wait until it ends", error);
-  if (exclusive && (other = find_other (self->active, name, FALSE)) != NULL)
+  if (exclusive && (other = regiond_leases_find_other (self->active, name, FALSE)) != NULL)
     return refuse (device, other, REGIOND_ERROR_BUSY,
                    "is on it, and it is asked for exclusively; wait until it ends, or ask without 'exclusive'", error);
-  if (exclusive && (other = find_other (self->ended, name, FALSE)) != NULL)
+  if (exclusive && (other = regiond_leases_find_other (self->ended, name, FALSE)) != NULL)
     return refuse (device, other, REGIOND_ERROR_LINGERING,
                    "has ended, but references of it are left, and the device is asked for exclusively; "
                    "end whoever holds them, and wait with Verify", error);
@@ -631,15 +633,7 @@ gboolean
 regiond_tenancy_has_others (RegiondTenancy *self,
                             const char     *name)
 {
-  return find_other (self->active, name, FALSE) != NULL;
-}
-
-RegiondLease *
-regiond_tenancy_find_active (RegiondTenancy   *self,
-                             RegiondLeasesFunc func,
-                             gconstpointer     data)
-{
-  return regiond_leases_find (self->active, func, data);
+  return regiond_leases_find_other (self->active, name, FALSE) != NULL;
 }
 
 gboolean
@@ -676,15 +670,21 @@ regiond_tenancy_is_draining (RegiondTenancy *self)
 const char *
 regiond_tenancy_get_exclusive (RegiondTenancy *self)
 {
-  RegiondLease *lease = self->n_exclusive > 0 ? find_other (self->active, "", TRUE) : NULL;
+  RegiondLease *lease = self->n_exclusive > 0 ? regiond_leases_find_other (self->active, "", TRUE) : NULL;
 
-  return lease != NULL ? get_owner_name (lease) : "";
+  return lease != NULL ? regiond_client_get_name (regiond_lease_get_client (lease)) : "";
 }
 
-char **
-regiond_tenancy_list_active (RegiondTenancy *self)
+RegiondAuthorization
+regiond_tenancy_get_authorization (RegiondTenancy *self)
 {
-  return regiond_leases_list (self->active);
+  return self->rules.authorization;
+}
+
+GHashTable *
+regiond_tenancy_get_active (RegiondTenancy *self)
+{
+  return self->active;
 }
 
 char **

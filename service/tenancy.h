@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
   gboolean tolerate; /* leaked references leave the others alone (Linger=tolerate) */
   gboolean severs;   /* behind it is a real device, which an ended lease must not reach (RegiondBackendClass) */
+  RegiondAuthorization authorization; /* what a change of the policy does to the leases */
 } RegiondTenancyRules;
 
 /* @owner has the tenancy; leases may be the last to keep it, so it is held
@@ -42,9 +43,10 @@ gboolean        regiond_tenancy_admits_user (RegiondTenancy *self, guint32 uid, 
  * references cannot be watched; then nothing is taken in. */
 gboolean        regiond_tenancy_add (RegiondTenancy *self, RegiondLease *lease, GError **error);
 
-/* Ends an active lease, and whatever has to end with it. An ended one is left
+/* Ends active leases, and whatever has to end with them. An ended one is left
  * as it is. */
 void            regiond_tenancy_end (RegiondTenancy *self, RegiondLease *lease, RegiondEnd end);
+void            regiond_tenancy_end_some (RegiondTenancy *self, GPtrArray *leases, RegiondEnd end);
 void            regiond_tenancy_end_all (RegiondTenancy *self, RegiondEnd end);
 
 /* Tells the owners of all active leases that they end in @grace ms. */
@@ -62,9 +64,6 @@ gint64          regiond_tenancy_get_rest (RegiondTenancy *self);
 
 /* Whether anybody but the bus name has an active lease. */
 gboolean        regiond_tenancy_has_others (RegiondTenancy *self, const char *name);
-
-/* One of the active leases for which @func is TRUE, or NULL. */
-RegiondLease   *regiond_tenancy_find_active (RegiondTenancy *self, RegiondLeasesFunc func, gconstpointer data);
 
 /* Whether what ended leases leave behind is left alone (RegiondTenancyRules). */
 gboolean        regiond_tenancy_is_tolerant (RegiondTenancy *self);
@@ -88,6 +87,10 @@ gboolean        regiond_tenancy_is_unsettled (RegiondTenancy *self);
 /* The unique name that has the device for itself, or "". */
 const char     *regiond_tenancy_get_exclusive (RegiondTenancy *self);
 
-/* Object paths, NULL-terminated, in the order of opening. */
-char          **regiond_tenancy_list_active (RegiondTenancy *self);
+RegiondAuthorization regiond_tenancy_get_authorization (RegiondTenancy *self);
+
+/* The active leases: a set (leases.h), the tenancy's own. */
+GHashTable     *regiond_tenancy_get_active (RegiondTenancy *self);
+
+/* Object paths of those that have ended, NULL-terminated, in the order of opening. */
 char          **regiond_tenancy_list_ended (RegiondTenancy *self);

@@ -60,6 +60,38 @@ regiond_mechanism_to_string (RegiondMechanism mechanism)
   g_assert_not_reached ();
 }
 
+/* @value: of the enum that the words are of. */
+static gboolean
+find_word (const char *const *words,
+           guint              n_words,
+           const char        *text,
+           guint             *value)
+{
+  for (guint i = 0; i < n_words; i++)
+    {
+      if (g_str_equal (text, words[i]))
+        {
+          *value = i;
+          return TRUE;
+        }
+    }
+
+  return FALSE;
+}
+
+static const char *const authorizations[] = {
+  [REGIOND_AUTHORIZATION_ONE_SHOT] = "one-shot",
+  [REGIOND_AUTHORIZATION_CONTINUING] = "continuing",
+  [REGIOND_AUTHORIZATION_STRICT] = "strict",
+};
+
+gboolean
+regiond_authorization_parse (const char           *text,
+                             RegiondAuthorization *authorization)
+{
+  return find_word (authorizations, G_N_ELEMENTS (authorizations), text, authorization);
+}
+
 static const char *const revocations[] = {
   [REGIOND_REVOCATION_ON_CLOSE] = "on-close",
   [REGIOND_REVOCATION_DETACHED] = "detached",
@@ -70,16 +102,7 @@ gboolean
 regiond_revocation_parse (const char        *text,
                           RegiondRevocation *revocation)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (revocations); i++)
-    {
-      if (g_str_equal (text, revocations[i]))
-        {
-          *revocation = i;
-          return TRUE;
-        }
-    }
-
-  return FALSE;
+  return find_word (revocations, G_N_ELEMENTS (revocations), text, revocation);
 }
 
 const char *
@@ -117,9 +140,10 @@ regiond_end_to_string (RegiondEnd end)
 {
   static const char *const names[] = {
     [REGIOND_END_RELEASED] = "released",     [REGIOND_END_DISCONNECTED] = "disconnected",
-    [REGIOND_END_REVOKED] = "revoked",       [REGIOND_END_SUPERSEDED] = "superseded",
-    [REGIOND_END_REMOVED] = "removed",       [REGIOND_END_UNPLUGGED] = "unplugged",
-    [REGIOND_END_PROCESS_ENDED] = "process-ended", [REGIOND_END_SHUTDOWN] = "shutdown",
+    [REGIOND_END_REVOKED] = "revoked",       [REGIOND_END_WITHDRAWN] = "withdrawn",
+    [REGIOND_END_SUPERSEDED] = "superseded", [REGIOND_END_REMOVED] = "removed",
+    [REGIOND_END_UNPLUGGED] = "unplugged",   [REGIOND_END_PROCESS_ENDED] = "process-ended",
+    [REGIOND_END_SHUTDOWN] = "shutdown",
   };
 
   return names[end];

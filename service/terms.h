@@ -49,6 +49,17 @@ typedef enum {
 
 const char *regiond_device_state_to_string (RegiondDeviceState state);
 
+/* What becomes of a lease when the policy changes (Authorization= in the
+ * configuration); a higher value is stricter. */
+typedef enum {
+  REGIOND_AUTHORIZATION_ONE_SHOT,   /* nothing */
+  REGIOND_AUTHORIZATION_CONTINUING, /* it ends when it would not be granted now, prompts aside if there was one */
+  REGIOND_AUTHORIZATION_STRICT,     /* it ends when it would not be granted now without a prompt */
+} RegiondAuthorization;
+
+/* "one-shot", "continuing" or "strict". */
+gboolean    regiond_authorization_parse (const char *text, RegiondAuthorization *authorization);
+
 typedef enum {
   REGIOND_LEASE_ACTIVE,
   REGIOND_LEASE_REVOKING,
@@ -62,6 +73,7 @@ typedef enum {
   REGIOND_END_RELEASED,
   REGIOND_END_DISCONNECTED,
   REGIOND_END_REVOKED,
+  REGIOND_END_WITHDRAWN,
   REGIOND_END_SUPERSEDED,
   REGIOND_END_REMOVED,
   REGIOND_END_UNPLUGGED,

@@ -18,6 +18,8 @@ struct _RegiondWatch {
   int         last_id;
 };
 
+#define FOLDER_EVENTS (IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF)
+
 /* What could not be asked is asked again. */
 #define AGAIN_MS 500
 
@@ -164,7 +166,7 @@ regiond_watch_new (GError **error)
 
   if (fd < 0)
     {
-      regiond_error_set_errno (error, errno, "Cannot watch regions (inotify; fs.inotify.max_user_instances)");
+      regiond_error_set_errno (error, errno, "Cannot watch files (inotify; fs.inotify.max_user_instances)");
       return NULL;
     }
 
@@ -259,7 +261,7 @@ add (RegiondWatch    *self,
     {
       int errsv = errno;
 
-      regiond_error_set_errno (error, errsv, "Cannot watch a region (inotify; fs.inotify.max_user_watches)");
+      regiond_error_set_errno (error, errsv, "Cannot watch a file (inotify; fs.inotify.max_user_watches)");
       return -1;
     }
 
@@ -290,6 +292,16 @@ regiond_watch_add_unmount (RegiondWatch    *self,
                            GError         **error)
 {
   return add (self, fd, IN_DELETE_SELF, IN_UNMOUNT, func, data, error);
+}
+
+int
+regiond_watch_add_folder (RegiondWatch    *self,
+                          int              fd,
+                          RegiondWatchFunc func,
+                          gpointer         data,
+                          GError         **error)
+{
+  return add (self, fd, FOLDER_EVENTS, FOLDER_EVENTS, func, data, error);
 }
 
 void

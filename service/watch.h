@@ -3,7 +3,8 @@
 
 #include <gio/gio.h>
 
-/* Wakes somebody when an open file description of a file may have gone: one
+/* Wakes somebody when an open file description of a file may have gone, or the
+ * files of a folder may be others: one
  * inotify instance for the whole service. Identical unread events merge
  * (facts: three closes may arrive as one), so a call says "look again" and
  * never how often. When the queue overflows, everybody is told to look. The
@@ -26,5 +27,9 @@ int  regiond_watch_add (RegiondWatch *self, int fd, RegiondWatchFunc func, gpoin
  * nobody has any file of it open. That is a proof, also when the queue has
  * overflowed. Otherwise as above. */
 int  regiond_watch_add_unmount (RegiondWatch *self, int fd, RegiondWatchFunc func, gpointer data, GError **error);
+
+/* Calls @func after files of the folder behind @fd have been made, written, renamed
+ * or removed. Otherwise as above. */
+int  regiond_watch_add_folder (RegiondWatch *self, int fd, RegiondWatchFunc func, gpointer data, GError **error);
 
 void regiond_watch_remove (RegiondWatch *self, int id);

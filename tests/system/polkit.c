@@ -10,6 +10,7 @@
 #define NAME "org.freedesktop.PolicyKit1"
 #define AUTHORITY "/org/freedesktop/PolicyKit1/Authority"
 #define INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define POLKIT_LOG SANDBOX_DIR "/polkitd.log"
 #define PROBE "org.regiond1.test.probe"
 #define RULES_FILE SANDBOX_RULES "/10-test.rules"
 #define POLICY_FILE SANDBOX_ACTIONS "/org.regiond1.policy"
@@ -90,8 +91,8 @@ write_until (const char *path,
   g_error ("polkitd does not take up %s", path);
 }
 
-static void
-write_rules (const char *rules)
+void
+polkit_write_rules (const char *rules)
 {
   g_autofree char *text =
     g_strdup_printf ("polkit.addRule(function(action, subject) {"
@@ -140,15 +141,15 @@ write_actions (const char *implicit)
 void
 polkit_prepare (void)
 {
-  write_rules ("");
+  polkit_write_rules ("");
   write_actions (NULL);
 }
 
 Process *
 polkit_start (GDBusConnection *root)
 {
-  const char *const argv[] = { "/usr/lib/polkit-1/polkitd", "--no-debug", NULL };
-  Process *polkitd = process_spawn (argv, NULL, NULL, SANDBOX_DIR "/polkitd.log");
+  const char *const argv[] = { "/usr/lib/polkit-1/polkitd", NULL };
+  Process *polkitd = process_spawn (argv, NULL, NULL, POLKIT_LOG);
 
   wait_until (actions_in_force, root, 60000, "polkitd");
   return polkitd;
@@ -161,8 +162,19 @@ polkit_set_rules (GDBusConnection *root,
 {
   Probe probe = { root, witness };
 
-  write_rules (rules);
+  polkit_write_rules (rules);
   write_until (RULES_FILE, rules_in_force, &probe);
+}
+
+guint
+polkit_count_log (const char *word)
+{
+  g_autofree char *log = NULL;
+  g_auto (GStrv) parts = NULL;
+
+  g_assert_true (g_file_get_contents (POLKIT_LOG, &log, NULL, NULL));
+  parts = g_strsplit (log, word, -1);
+  return log[0] != '\0' ? g_strv_length (parts) - 1 : 0;
 }
 
 void

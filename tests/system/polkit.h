@@ -30,6 +30,12 @@ void polkit_set_rules (GDBusConnection *root,
                        const char *witness,
                        const char *rules);
 
+/* The same, and does not wait for polkitd. */
+void polkit_write_rules (const char *rules);
+
+/* How often a rule has written a line with WORD into polkitd's log (polkit.log). */
+guint polkit_count_log (const char *word);
+
 /*
  * Makes IMPLICIT ("auth_admin_keep", "yes") the default of every shipped action,
  * NULL: as shipped; returns when polkitd knows.

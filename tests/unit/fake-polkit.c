@@ -31,6 +31,7 @@ struct _FakePolkit {
   gboolean         ready;
 
   char            *address;
+  GDBusConnection *connection; /* while it is ready */
   GMainContext    *context;
   GMainLoop       *loop;
   GThread         *thread;
@@ -148,6 +149,7 @@ run (gpointer data)
   connection = join_bus (self);
 
   g_mutex_lock (&self->lock);
+  self->connection = connection;
   self->ready = TRUE;
   g_cond_broadcast (&self->changed);
   g_mutex_unlock (&self->lock);
@@ -238,6 +240,16 @@ fake_polkit_answer_one (FakePolkit      *self,
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
   respond (g_queue_pop_head (&self->hanging), answer);
+}
+
+void
+fake_polkit_announce (FakePolkit *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_dbus_connection_emit_signal (self->connection, NULL, PATH, "org.freedesktop.PolicyKit1.Authority", "Changed", NULL,
+                                 &error);
+  g_assert_no_error (error);
 }
 
 void

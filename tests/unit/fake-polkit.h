@@ -31,6 +31,9 @@ void        fake_polkit_set_answer (FakePolkit *self, FakePolkitAnswer answer);
 /* This one to the first question that hangs. */
 void        fake_polkit_answer_one (FakePolkit *self, FakePolkitAnswer answer);
 
+/* Announces that something has changed. */
+void        fake_polkit_announce (FakePolkit *self);
+
 /* Waits until it has been asked so often in all; fails the test after 10 s. */
 void        fake_polkit_wait_asked (FakePolkit *self, guint times);
 guint       fake_polkit_count_asked (FakePolkit *self);

@@ -496,6 +496,164 @@ test_permit (Fixture *f)
   client_leave (own);
 }
 
+/* What polkit is said to say. */
+typedef struct {
+  RegiondAuthority *authority;
+  gboolean          done, answered;
+  RegiondAnswer     answer;
+  GError           *error;
+} Opinion;
+
+static void
+on_opinion (GObject      *source,
+            GAsyncResult *result,
+            gpointer      data)
+{
+  Opinion *opinion = data;
+
+  opinion->answered = regiond_authority_answer_finish (opinion->authority, result, &opinion->answer, &opinion->error);
+  opinion->done = TRUE;
+}
+
+static void
+opinion_clear (Opinion *self)
+{
+  g_clear_error (&self->error);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Opinion, opinion_clear)
+
+static void
+test_opinions (Fixture *f)
+{
+  static const struct {
+    FakePolkitAnswer polkit;
+    RegiondAnswer    answer;
+  } cases[] = {
+    { FAKE_POLKIT_YES, REGIOND_ANSWER_YES },
+    { FAKE_POLKIT_NO, REGIOND_ANSWER_NO },
+    { FAKE_POLKIT_PASSWORD, REGIOND_ANSWER_CHALLENGE },
+    { FAKE_POLKIT_REMEMBERED, REGIOND_ANSWER_REMEMBERED },
+    { FAKE_POLKIT_FAIL, REGIOND_ANSWER_NO },
+  };
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
+
+  for (gsize i = 0; i < 2 * G_N_ELEMENTS (cases); i++)
+    {
+      g_auto (Opinion) opinion = { authority, FALSE, FALSE, REGIOND_ANSWER_NO, NULL };
+      guint asked = fake_polkit_count_asked (f->polkit);
+
+      /* Nobody is prompted, whatever the question says. */
+      fake_polkit_set_answer (f->polkit, cases[i / 2].polkit);
+      if (i % 2 == 0)
+        regiond_authority_foretell (authority, make_question (TRUE), NULL, on_opinion, &opinion);
+      else
+        regiond_authority_review (authority, make_question (TRUE), NULL, on_opinion, &opinion);
+      wait_until (opinion.done);
+      g_assert_no_error (opinion.error);
+      g_assert_true (opinion.answered);
+      g_assert_cmpint (opinion.answer, ==, cases[i / 2].answer);
+      g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked + 1);
+      g_assert_cmpuint (fake_polkit_get_flags (f->polkit), ==, 0);
+    }
+}
+
+/* To be foretold something costs a place of one's own; a review costs none. */
+static void
+test_opinions_are_counted (Fixture *f)
+{
+  RegiondPatience patience = { 10000, 10000, 2, 1 };
+  g_autoptr (RegiondAuthority) authority = regiond_authority_new (&patience);
+  g_auto (Opinion) first = { authority, FALSE, FALSE, REGIOND_ANSWER_NO, NULL }, second = first, review = first;
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  regiond_authority_foretell (authority, make_question (FALSE), NULL, on_opinion, &first);
+  regiond_authority_foretell (authority, make_question (FALSE), NULL, on_opinion, &second);
+  regiond_authority_review (authority, make_question (FALSE), NULL, on_opinion, &review);
+  wait_until (second.done);
+  g_assert_false (second.answered);
+  assert_error_says (second.error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "MaxAuthorizationsPerConnection");
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  wait_until (first.done && review.done);
+  g_assert_true (first.answered && review.answered);
+}
+
+/* Calls first; but of reviews one after every eighth call. */
+static void
+test_reviews_wait (Fixture *f)
+{
+  RegiondPatience patience = { 10000, 10000, 100, 100 };
+  g_autoptr (RegiondAuthority) authority = regiond_authority_new (&patience);
+  Answer calls[20];
+  Opinion reviews[4];
+  guint asked = fake_polkit_count_asked (f->polkit), done;
+
+  /* polkitd is busy; and nobody's review has a place. */
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      calls[i] = (Answer){ authority, FALSE, FALSE, NULL };
+      regiond_authority_check (authority, make_question_of (1, ":1.1", FALSE), NULL, on_checked, &calls[i]);
+    }
+  wait_until (fake_polkit_count_asked (f->polkit) > asked);
+  for (guint i = 0; i < G_N_ELEMENTS (reviews); i++)
+    {
+      reviews[i] = (Opinion){ authority, FALSE, FALSE, REGIOND_ANSWER_NO, NULL };
+      regiond_authority_review (authority, make_question_of (2, ":1.2", FALSE), NULL, on_opinion, &reviews[i]);
+    }
+
+  for (done = 0; !reviews[0].done; done++)
+    {
+      wait_until (fake_polkit_count_hanging (f->polkit) > 0);
+      fake_polkit_answer_one (f->polkit, FAKE_POLKIT_YES);
+      wait_until (fake_polkit_count_hanging (f->polkit) > 0 || calls[G_N_ELEMENTS (calls) - 1].done);
+    }
+  g_assert_cmpuint (done, >=, 8);
+  g_assert_false (calls[G_N_ELEMENTS (calls) - 1].done);
+  g_assert_false (reviews[1].done);
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    wait_until (calls[i].done && calls[i].allowed);
+  for (guint i = 0; i < G_N_ELEMENTS (reviews); i++)
+    wait_until (reviews[i].done && reviews[i].answered);
+}
+
+/* What it was told, in order. */
+static void
+on_policy (gpointer data,
+           gboolean restarted)
+{
+  g_string_append (data, restarted ? "restarted " : "changed ");
+}
+
+static void
+test_listening (Fixture *f)
+{
+  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
+  g_autoptr (GString) heard = g_string_new (NULL);
+  g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
+  guint epoch;
+
+  ask (&answer, FALSE, NULL);
+  wait_until (answer.done);
+  regiond_authority_listen (authority, on_policy, heard);
+  epoch = regiond_authority_get_epoch (authority);
+  fake_polkit_announce (f->polkit);
+  wait_until (heard->len > 0);
+  g_assert_cmpuint (regiond_authority_get_epoch (authority), ==, epoch + 1);
+
+  g_clear_pointer (&f->polkit, fake_polkit_free);
+  f->polkit = fake_polkit_new (f->address);
+  wait_until (regiond_authority_get_epoch (authority) == epoch + 2);
+  g_assert_cmpstr (heard->str, ==, "changed restarted ");
+
+  regiond_authority_listen (authority, NULL, NULL);
+  fake_polkit_announce (f->polkit);
+  wait_until (regiond_authority_get_epoch (authority) == epoch + 3);
+  g_assert_cmpstr (heard->str, ==, "changed restarted ");
+}
+
 static void
 test_dies (Fixture *f)
 {
@@ -559,6 +717,10 @@ add_tests (void)
   add ("/authority/prompts-of-one-user-stop-nobody", test_prompts_stop_nobody);
   add ("/authority/prompts-of-four-users-stop-no-fifth", test_prompts_of_many);
   add ("/authority/first-who-then-whether-it-is-of-use-then-polkit", test_permit);
+  add ("/authority/what-it-would-say-without-a-prompt", test_opinions);
+  add ("/authority/what-is-foretold-is-counted-what-is-reviewed-is-not", test_opinions_are_counted);
+  add ("/authority/reviews-wait-for-calls-but-not-for-ever", test_reviews_wait);
+  add ("/authority/what-polkit-announces-is-heard", test_listening);
   add ("/authority/a-dying-polkit-is-a-no", test_dies);
   g_test_add_func ("/authority/the-bus-may-go", test_end);
 }

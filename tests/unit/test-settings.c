@@ -68,6 +68,31 @@ test_defaults (void)
   g_assert_cmpuint (settings->prompt_timeout, ==, 300000);
   g_assert_cmpuint (settings->devices->len, ==, 0);
   g_assert_false (settings->unsafe_noiommu);
+  g_assert_cmpint (settings->authorization, ==, REGIOND_AUTHORIZATION_CONTINUING);
+}
+
+static void
+test_authorization (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RegiondSettings) settings = NULL;
+
+  put (etc, "regiond.conf", "[Daemon]\nAuthorization=strict\n");
+  put (etc, "devices.d/own.conf", "[Device]\nBackend=memory\nAuthorization=one-shot\n[Region bar0]\nSize=4K\n");
+  put (etc, "devices.d/plain.conf", GOOD);
+  put (etc, "devices.d/card.conf", "[Device]\nBackend=vfio\nMatch=1af4:1110\n");
+  put (etc, "devices.d/cards.conf", "[Device]\nBackend=vfio\nMatch=1af4:1111\nAuthorization=continuing\n");
+  settings = load (&error);
+  g_assert_no_error (error);
+  g_assert_cmpint (settings->authorization, ==, REGIOND_AUTHORIZATION_STRICT);
+  g_assert_cmpint (((RegiondDeviceSettings *) settings->devices->pdata[0])->authorization, ==,
+                   REGIOND_AUTHORIZATION_ONE_SHOT);
+  g_assert_cmpint (((RegiondDeviceSettings *) settings->devices->pdata[1])->authorization, ==,
+                   REGIOND_AUTHORIZATION_STRICT);
+  g_assert_cmpint (((RegiondPciSettings *) settings->pci_devices->pdata[0])->authorization, ==,
+                   REGIOND_AUTHORIZATION_STRICT);
+  g_assert_cmpint (((RegiondPciSettings *) settings->pci_devices->pdata[1])->authorization, ==,
+                   REGIOND_AUTHORIZATION_CONTINUING);
 }
 
 static void
@@ -198,6 +223,8 @@ test_bad_daemon (void)
     { "[Daemon]\nMaxAuthorizationsPerConnection=97\n", "from 1 to 96" },
     { "[Daemon]\nMaxMemoryPerUser=0\n", "MaxMemoryPerUser=0" },
     { "[Daemon]\nMaxMemoryPerUser=half\n", "MaxMemoryPerUser=half" },
+    { "[Daemon]\nAuthorization=always\n", "[Daemon] Authorization=always" },
+    { "[Daemon]\nAuthorization=\n", "Authorization=" },
     { "[Daemon]\nUnsafeNoIommu=true\n", "[Daemon] UnsafeNoIommu=true" },
     { "[Daemons]\nMaxMemory=1M\n", "[Daemons]" },
     { "[Daemon]\n\377\n", "UTF-8" },
@@ -293,6 +320,8 @@ test_faulty_device (void)
     { "[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Backend=*" },
     { "[Device]\nBackend=memory\nPersist=yes\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Persist=yes*" },
     { "[Device]\nBackend=memory\nLinger=keep\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Linger=keep*" },
+    { "[Device]\nBackend=memory\nAuthorization=once\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Authorization=once*" },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nAuthorization=Strict\n", "*bad.conf*[Device]*Authorization=Strict*" },
     { "[Device]\nBackend=memory\nMatch=1af4:1110\n[Region bar0]\nSize=4K\n", "*bad.conf*[Device]*Match*" },
     { "[Device]\nBackend=memory\n[Region bar0]\nSize=4K\nKind=rom\n", "*bad.conf*[Region bar0]*Kind*" },
     { "[Device]\nBackend=memory\n[Regio bar0]\nSize=4K\n", "*bad.conf*[Regio bar0]*" },
@@ -393,6 +422,7 @@ main (int   argc,
   vendor = make_directory (top, "vendor");
   g_test_add_func ("/settings/without-files-there-are-defaults", test_defaults);
   g_test_add_func ("/settings/a-directory-that-is-not-there-is-passed-over", test_nowhere);
+  g_test_add_func ("/settings/a-devices-own-file-says-what-a-change-of-policy-does", test_authorization);
   g_test_add_func ("/settings/memory-and-timeouts-are-read", test_daemon);
   g_test_add_func ("/settings/a-percentage-is-of-the-machine", test_percent);
   g_test_add_func ("/settings/limits-have-a-key-each", test_limits);

@@ -303,6 +303,39 @@ test_revoked (void)
   g_assert_cmpuint (house->emptied, ==, 1);
 }
 
+/* Of those who lose theirs together none supersedes another. */
+static void
+test_together (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) one = { NULL }, other = { NULL }, neighbour = { NULL };
+  g_autoptr (GPtrArray) both = g_ptr_array_new ();
+
+  must_move_in (house, &one, ":9.1", 'a');
+  must_move_in (house, &other, ":9.2", 'a');
+  must_move_in (house, &neighbour, ":9.3", 'b');
+  g_ptr_array_add (both, one.lease);
+  g_ptr_array_add (both, other.lease);
+  g_ptr_array_set_size (reasons, 0);
+  regiond_tenancy_end_some (house->tenancy, both, REGIOND_END_WITHDRAWN);
+  g_assert_cmpuint (reasons->len, ==, 2);
+  g_assert_cmpstr (reasons->pdata[0], ==, "withdrawn");
+  g_assert_cmpstr (reasons->pdata[1], ==, "withdrawn");
+  g_assert_true (one.hold->cut);
+  g_assert_false (regiond_lease_is_leaked (one.lease));
+  g_assert_false (regiond_lease_is_leaked (other.lease));
+  g_assert_false (regiond_lease_has_ended (neighbour.lease));
+  g_assert_cmpuint (house->emptied, ==, 0);
+
+  /* The last one, and nobody is ended twice. */
+  g_ptr_array_set_size (both, 1);
+  g_ptr_array_index (both, 0) = neighbour.lease;
+  regiond_tenancy_end_some (house->tenancy, both, REGIOND_END_WITHDRAWN);
+  g_assert_cmpuint (house->emptied, ==, 1);
+  regiond_tenancy_end_some (house->tenancy, both, REGIOND_END_WITHDRAWN);
+  g_assert_cmpuint (house->emptied, ==, 1);
+}
+
 static void
 test_alone (void)
 {
@@ -517,7 +550,7 @@ test_order (void)
   house->daemon->next_lease = 95; /* two digits, then three */
   for (gsize i = 0; i < G_N_ELEMENTS (tenants); i++)
     must_move_in (house, &tenants[i], ":9.1", 'a');
-  paths = regiond_tenancy_list_active (house->tenancy);
+  paths = regiond_leases_list (regiond_tenancy_get_active (house->tenancy));
   for (gsize i = 0; i < G_N_ELEMENTS (tenants); i++)
     {
       g_assert_cmpstr (paths[i], ==, regiond_lease_get_path (tenants[i].lease));
@@ -605,6 +638,7 @@ add_tests (void)
   g_test_add_func ("/tenancy/one-who-dawdles-keeps-nobody-out", test_dawdler);
   g_test_add_func ("/tenancy/a-leak-supersedes-whoever-shares-it", test_superseded);
   g_test_add_func ("/tenancy/a-revoked-live-holder-is-cut-at-once", test_revoked);
+  g_test_add_func ("/tenancy/who-lose-theirs-together-supersede-nobody", test_together);
   g_test_add_func ("/tenancy/with-nobody-to-spare-nothing-is-waited-for", test_alone);
   g_test_add_func ("/tenancy/tolerated-leaks-leave-the-others-alone", test_tolerate);
   g_test_add_func ("/tenancy/a-sign-is-no-proof", test_closed);
