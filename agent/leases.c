@@ -31,6 +31,8 @@ struct _AgentLeases
   gpointer data;
   GHashTable *devices; /* object path → what a person calls it */
   GHashTable *leases;  /* object path → Lease */
+  GHashTable *over;    /* object paths: what has ended while an answer about what there is is under way */
+  gboolean listing;
   guint subscriptions[2];
   guint watch;
   guint retry;
@@ -108,7 +110,7 @@ describe_access (const char *access)
   return strchr (access, 'r') == NULL ? "to write" : "to read and write";
 }
 
-/* Its owner, as a person would call it: NULL for somebody else's. */
+/* NULL for somebody else's, and for one that has ended and is shown for what is left of it. */
 static Lease *
 make_lease (AgentLeases *leases,
             GVariant    *properties)
@@ -118,7 +120,8 @@ make_lease (AgentLeases *leases,
   Lease *lease;
 
   if (!g_variant_lookup (properties, "Uid", "u", &uid) || uid != leases->uid ||
-      !g_variant_lookup (properties, "Device", "&o", &device))
+      !g_variant_lookup (properties, "Device", "&o", &device) ||
+      g_str_equal (lookup_string (properties, "State"), "lingering"))
     return NULL;
 
   g_variant_lookup (properties, "Pid", "u", &pid);
@@ -206,6 +209,8 @@ take_ended (AgentLeases *leases,
   Lease *lease = g_hash_table_lookup (leases->leases, path);
   const char *words = describe_end (reason);
 
+  if (leases->listing)
+    g_hash_table_add (leases->over, g_strdup (path));
   if (lease == NULL)
     return;
 
@@ -258,6 +263,8 @@ on_signal (GDBusConnection *system,
     {
       g_variant_get (parameters, "(&oas)", &object, NULL);
       g_hash_table_remove (leases->devices, object);
+      /* It has ended before; if that was not heard it was before the agent. */
+      take_ended (leases, object, "released");
     }
   else if (g_str_equal (signal, "LeaseEnded") && g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(os)")))
     {
@@ -295,6 +302,8 @@ on_objects (GObject      *source,
   /* Then there may be no leases to follow any more, nor anybody to follow them. */
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
+
+  leases->listing = FALSE;
   if (reply == NULL)
     {
       leases->retry = g_timeout_add (RETRY_MS, on_retry, leases);
@@ -313,12 +322,15 @@ on_objects (GObject      *source,
   g_clear_pointer (&objects, g_variant_iter_free);
   g_variant_get (reply, "(a{oa{sa{sv}}})", &objects);
   while (g_variant_iter_loop (objects, "{&o@a{sa{sv}}}", &path, &interfaces))
-    learn_object (leases, path, interfaces, FALSE);
+    if (!g_hash_table_contains (leases->over, path))
+      learn_object (leases, path, interfaces, FALSE);
+  g_hash_table_remove_all (leases->over);
 }
 
 static void
 list (AgentLeases *leases)
 {
+  leases->listing = TRUE;
   g_dbus_connection_call (leases->system, BUS_NAME, MANAGER_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL,
                           G_VARIANT_TYPE ("(a{oa{sa{sv}}})"), G_DBUS_CALL_FLAGS_NO_AUTO_START, -1, leases->gone,
                           on_objects, leases);
@@ -362,6 +374,8 @@ on_vanished (GDBusConnection *system,
       g_hash_table_iter_remove (&iter);
     }
   g_hash_table_remove_all (leases->devices);
+  g_hash_table_remove_all (leases->over);
+  leases->listing = FALSE;
 }
 
 static guint
@@ -388,6 +402,7 @@ agent_leases_new (GDBusConnection *system,
   leases->gone = g_cancellable_new ();
   leases->devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   leases->leases = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, lease_free);
+  leases->over = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   /* Before it is asked what there is: so nothing is missed between. */
   leases->subscriptions[0] = subscribe (leases, OBJECT_MANAGER);
   leases->subscriptions[1] = subscribe (leases, MANAGER_INTERFACE);
@@ -405,6 +420,7 @@ agent_leases_free (AgentLeases *leases)
     g_dbus_connection_signal_unsubscribe (leases->system, leases->subscriptions[i]);
   g_hash_table_unref (leases->devices);
   g_hash_table_unref (leases->leases);
+  g_hash_table_unref (leases->over);
   g_object_unref (leases->system);
   g_free (leases);
 }

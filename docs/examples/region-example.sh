@@ -11,7 +11,7 @@ if [ "${LISTEN_PID:-}" != $$ ]; then
   [ $# = 3 ] || { echo "Usage: $0 DEVICE REGION TEXT" >&2; exit 2; }
   state=$(busctl --system get-property org.regiond1 "/org/regiond1/devices/$1" org.regiond1.Device State)
   echo "$1 is ${state#s }"
-  exec regionctl exec "$1:$2:rw=$2" --label region-example -- "$0" "$@"
+  exec regionctl exec "$1:$2:rw=$2" --label region-example -- sh "$0" "$@"
 fi
 
 printf '%s\0' "$3" >&3

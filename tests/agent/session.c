@@ -93,7 +93,9 @@ on_service (GDBusConnection *connection,
 
   if (g_str_equal (method, "GetManagedObjects"))
     {
-      g_dbus_method_invocation_return_value (invocation, g_variant_new_parsed (session->objects));
+      session->listing = invocation;
+      if (!session->late)
+        session_answer (session);
       return;
     }
 
@@ -103,6 +105,13 @@ on_service (GDBusConnection *connection,
                                                 session->refusal);
   else
     g_dbus_method_invocation_return_value (invocation, NULL);
+}
+
+void
+session_answer (Session *session)
+{
+  g_dbus_method_invocation_return_value (session->listing, g_variant_new_parsed (session->objects));
+  session->listing = NULL;
 }
 
 static GDBusConnection *

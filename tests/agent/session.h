@@ -17,6 +17,8 @@ typedef struct
   GPtrArray *revoked;       /* object paths */
   const char *refusal;      /* what Revoke is answered with, or NULL */
   const char *objects;      /* what GetManagedObjects answers, as text */
+  gboolean late;            /* not before session_answer() */
+  GDBusMethodInvocation *listing;
 } Session;
 
 /* A notification, as it was asked for. */
@@ -38,6 +40,9 @@ void session_start_desktop (Session *session);
 void session_stop_desktop (Session *session);
 void session_start_service (Session *session);
 void session_stop_service (Session *session);
+
+/* GetManagedObjects is answered at last. */
+void session_answer (Session *session);
 
 /* The one that was shown last. */
 Shown *session_get_last (Session *session);

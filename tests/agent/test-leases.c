@@ -16,6 +16,11 @@
   "(objectpath '" SESSION_DEVICE "', 'bar2', 'rwm', ':1.9', uint32 " uid ", uint32 0," \
   " 'org.regiond1.Error.Busy', 'somebody has it', uint32 " omitted ")"
 
+/* It has ended, and something is left of it. */
+#define LINGERING \
+  "({objectpath '" SESSION_LEASE "': {'org.regiond1.Lease': {'Device': <objectpath '" SESSION_DEVICE "'>," \
+  " 'Region': <'bar2'>, 'Access': <'rm'>, 'Uid': <uint32 1000>, 'Pid': <uint32 0>, 'State': <'lingering'>}}},)"
+
 /* What there was before the agent, and what has come since. */
 #define LISTED(created) \
   "({objectpath '" SESSION_LEASE "': " LEASE ("1000", created) ", '" SESSION_DEVICE "': " DEVICE "},)"
@@ -134,6 +139,48 @@ test_older (Scene        *scene,
 }
 
 static void
+test_lingering (Scene        *scene,
+                gconstpointer objects)
+{
+  session_stop_service (&scene->session);
+  expect_news (scene, "");
+}
+
+/* Its end has not been heard, but it is there no more. */
+static void
+test_unheard_end (Scene        *scene,
+                  gconstpointer objects)
+{
+  session_emit (&scene->session, OBJECT_MANAGER, "InterfacesRemoved",
+                "(objectpath '" SESSION_LEASE "', ['org.regiond1.Lease'])");
+  expect_news (scene, "left 1 " SESSION_LEASE
+                      " Process 0 had region bar2 of Sensor ring (shm0), to read, and has it no more\n");
+  session_stop_service (&scene->session);
+  expect_news (scene, "");
+}
+
+/* The answer was put together before the end, and comes after it. */
+static void
+test_late_answer (Scene        *scene,
+                  gconstpointer objects)
+{
+  Session *session = &scene->session;
+
+  session_stop_service (session);
+  session_wait (news->len > 0);
+  g_string_truncate (news, 0);
+  session->late = TRUE;
+  session_start_service (session);
+  session_wait (session->listing != NULL);
+  session_emit (session, MANAGER, "LeaseEnded", "(objectpath '" SESSION_LEASE "', 'released')");
+  session_settle (session);
+  session_answer (session);
+  session_settle (session);
+  session_stop_service (session);
+  expect_news (scene, "");
+}
+
+static void
 test_between (Scene        *scene,
               gconstpointer objects)
 {
@@ -168,6 +215,9 @@ main (int    argc,
   ADD ("refusals-count", NONE, test_refused);
   ADD ("other-peoples-are-theirs", NONE, test_others);
   ADD ("what-was-there-before-is-no-news", LISTED ("1"), test_older);
+  ADD ("what-lingers-is-nobodys", LINGERING, test_lingering);
+  ADD ("what-an-old-answer-says-is-not-believed", LISTED ("1"), test_late_answer);
+  ADD ("what-is-gone-is-forgotten", LISTED ("1"), test_unheard_end);
   ADD ("what-comes-meanwhile-is", LISTED ("9223372036854775807"), test_between);
   ADD ("the-service-is-gone", LISTED ("1"), test_service_is_gone);
   return g_test_run ();
