@@ -6,6 +6,7 @@
 #include "config.h"
 #include "device.h"
 #include "error.h"
+#include "explain.h"
 #include "log.h"
 #include "options.h"
 #include "permit.h"
@@ -320,15 +321,6 @@ handle_remove_device (RegiondDBusManager    *object,
 }
 
 static gboolean
-refuse_absent (GDBusMethodInvocation *invocation)
-{
-  g_dbus_method_invocation_return_error (invocation, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
-                                         "%s is not in this version of regiond (%s)",
-                                         g_dbus_method_invocation_get_method_name (invocation), REGIOND_VERSION);
-  return TRUE;
-}
-
-static gboolean
 handle_bind_device (RegiondDBusManager    *object,
                     GDBusMethodInvocation *invocation,
                     const char            *address,
@@ -356,7 +348,8 @@ handle_explain (RegiondDBusManager    *object,
                 const char            *access,
                 GVariant              *options)
 {
-  return refuse_absent (invocation);
+  regiond_explain_start (REGIOND_MANAGER (object)->daemon, invocation, device, region, access, options);
+  return TRUE;
 }
 
 static gboolean

@@ -215,30 +215,6 @@ test_remove (void)
 }
 
 static void
-test_not_yet (void)
-{
-  g_autoptr (Fixture) f = fixture_new_serving ();
-  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
-  const struct {
-    const char *method;
-    GVariant   *arguments;
-  } calls[] = {
-    { "Explain", g_variant_new ("(oss@a{sv})", SHM0, "bar2", "rwm", options (NULL)) },
-  };
-
-  g_assert_cmpint (g_unix_fd_list_append (fds, 0, NULL), ==, 0);
-  for (gsize i = 0; i < G_N_ELEMENTS (calls); i++)
-    {
-      g_autoptr (GError) error = NULL;
-
-      g_assert_null (g_dbus_connection_call_with_unix_fd_list_sync (
-          f->person, "org.regiond1", MANAGER_PATH, "org.regiond1.Manager", calls[i].method, calls[i].arguments, NULL,
-          G_DBUS_CALL_FLAGS_NONE, -1, fds, NULL, NULL, &error));
-      assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, calls[i].method);
-    }
-}
-
-static void
 test_objects (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
@@ -275,7 +251,6 @@ add_tests (void)
   g_test_add_func ("/manager/polkit-may-refuse-both", test_refused);
   g_test_add_func ("/manager/of-two-with-the-same-id-one-is-busy", test_same_id_meanwhile);
   g_test_add_func ("/manager/a-leased-device-goes-by-force-only", test_remove);
-  g_test_add_func ("/manager/what-is-not-there-yet-says-so", test_not_yet);
   g_test_add_func ("/manager/every-device-and-lease-is-listed", test_objects);
 }
 
