@@ -52,6 +52,24 @@ person_open (Person *person,
   return person_finish_open (person, person_send_open (person, device, region, access, options, ""));
 }
 
+guint
+person_send_attach (Person *person,
+                    const char *fd,
+                    const char *options)
+{
+  g_autofree char *arguments = g_strdup_printf ("(handle 0, @a{sv} %s)", options);
+
+  return person_send (person, "call", MANAGER_PATH, MANAGER_INTERFACE, "AttachLease", arguments, fd, NULL);
+}
+
+Opened *
+person_attach (Person *person,
+               const char *fd,
+               const char *options)
+{
+  return person_finish_open (person, person_send_attach (person, fd, options));
+}
+
 char *
 person_open_fails (Person *person,
                    const char *name,

@@ -102,6 +102,13 @@ Opened *person_open (Person *person,
                      const char *region,
                      const char *access,
                      const char *options);
+/* AttachLease, with what it has as FD. */
+guint person_send_attach (Person *person,
+                          const char *fd,
+                          const char *options);
+Opened *person_attach (Person *person,
+                       const char *fd,
+                       const char *options);
 /* It must fail with NAME; the message. */
 char *person_open_fails (Person *person,
                          const char *name,

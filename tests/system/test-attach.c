@@ -53,24 +53,6 @@ scene_clear (Scene *scene)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Scene, scene_clear)
 
-static guint
-send_attach (Person *person,
-             const char *fd,
-             const char *options)
-{
-  g_autofree char *arguments = g_strdup_printf ("(handle 0, @a{sv} %s)", options);
-
-  return person_send (person, "call", MANAGER_PATH, MANAGER_INTERFACE, "AttachLease", arguments, fd, NULL);
-}
-
-static Opened *
-attach (Person *person,
-        const char *fd,
-        const char *options)
-{
-  return person_finish_open (person, send_attach (person, fd, options));
-}
-
 static void
 expect_refused (Person *person,
                 const char *fd,
@@ -78,7 +60,7 @@ expect_refused (Person *person,
                 const char *name,
                 const char *word)
 {
-  g_autofree char *message = person_finish_failure (person, send_attach (person, fd, options), name);
+  g_autofree char *message = person_finish_failure (person, person_send_attach (person, fd, options), name);
 
   if (!strstr (message, word))
     g_error ("no \"%s\" in: %s", word, message);
@@ -122,7 +104,7 @@ test_the_region_outlives_its_first_owner (void)
 
   scene_init (&scene, "");
   pass_open (&scene, "bar2", "rwm", "{'label': <'hers'>}");
-  his = attach (scene.bob, scene.shown, "{'label': <'his'>}");
+  his = person_attach (scene.bob, scene.shown, "{'label': <'his'>}");
   g_assert_cmpstr (his->path, !=, scene.hers->path);
   world_expect_string (scene.world, his->path, LEASE_INTERFACE, "Owner", scene.bob->name);
   world_expect_string (scene.world, his->path, LEASE_INTERFACE, "Access", "rwm");
@@ -154,7 +136,7 @@ test_what_is_shown_goes_with_its_own_lease (void)
 
   scene_init (&scene, "");
   pass_open (&scene, "bar2", "rwm", "{}");
-  his = attach (scene.bob, scene.shown, "{}");
+  his = person_attach (scene.bob, scene.shown, "{}");
   person_kill (scene.alice);
 
   /* He still has her copy: that is a leak of hers, and the memory is taken from all. */
@@ -171,7 +153,7 @@ test_revoking_one_mapping_takes_it_from_the_other (void)
   scene_init (&scene, "");
   pass_open (&scene, "bar2", "rwm", "{}");
   map = person_map (scene.alice, scene.hers->fd, "rw");
-  his = attach (scene.bob, scene.shown, "{}");
+  his = person_attach (scene.bob, scene.shown, "{}");
   g_free (person_call (scene.world->witness, scene.hers->path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
   person_wait_signal (scene.alice, scene.hers->path, "Ended ('revoked',)");
   person_wait_signal (scene.bob, his->path, "Ended ('superseded',)");
@@ -191,7 +173,7 @@ test_revoking_one_proxied_lease_leaves_the_other (void)
   scene_init (&scene, "");
   pass_open (&scene, "bar2", "rw", "{'offset': <uint64 4>, 'length': <uint64 12>}");
   g_free (person_do (scene.alice, "pwrite", scene.hers->fd, "0", "twelve bytes", NULL));
-  his = attach (scene.bob, scene.shown, "{}");
+  his = person_attach (scene.bob, scene.shown, "{}");
   world_expect_string (scene.world, his->path, LEASE_INTERFACE, "Access", "rw");
   g_assert_cmpuint (world_get_uint64 (scene.world, his->path, LEASE_INTERFACE, "Offset"), ==, 4);
   g_assert_cmpuint (world_get_uint64 (scene.world, his->path, LEASE_INTERFACE, "Size"), ==, 12);
@@ -215,7 +197,7 @@ expect_access (Scene *scene,
   g_autoptr (Opened) his = NULL;
 
   close (fd);
-  his = attach (scene->bob, number, options);
+  his = person_attach (scene->bob, number, options);
   world_expect_string (scene->world, his->path, LEASE_INTERFACE, "Access", access);
   person_let_go (scene->bob, NULL, number);
   person_let_go (scene->bob, NULL, his->fd);
@@ -433,11 +415,11 @@ test_a_hung_file_system_shuts_nobody_else_out (void)
   number = person_do_with_fd (scene.alice, hung.fd, "take", NULL);
 
   for (guint i = 0; i < SHOWN; i++)
-    serials[i] = send_attach (scene.alice, number, "{}");
+    serials[i] = person_send_attach (scene.alice, number, "{}");
   for (guint i = 0; i < 3; i++)
     {
       gint64 start = g_get_monotonic_time ();
-      g_autoptr (Opened) his = attach (scene.bob, scene.shown, "{}");
+      g_autoptr (Opened) his = person_attach (scene.bob, scene.shown, "{}");
 
       g_assert_cmpuint (milliseconds_since (start), <, 2500);
       person_let_go (scene.bob, NULL, his->fd);
@@ -537,7 +519,7 @@ test_polkit_is_told_of_the_proof (void)
   g_free (person_open_fails (scene.bob, DENIED, "shm0", "bar2", "rm", "{}"));
   expect_refused (scene.bob, scene.shown, "{}", DENIED, ACTION_WRITE);
   g_assert_cmpuint (world_count_leases (scene.world), ==, 1);
-  his = attach (scene.bob, scene.shown, "{'access': <'rm'>}");
+  his = person_attach (scene.bob, scene.shown, "{'access': <'rm'>}");
 }
 
 static void
@@ -548,7 +530,7 @@ test_an_attached_lease_counts (void)
 
   scene_init (&scene, "MaxLeasesPerUser=1\n");
   pass_open (&scene, "bar2", "rwm", "{}");
-  his = attach (scene.bob, scene.shown, "{}");
+  his = person_attach (scene.bob, scene.shown, "{}");
   expect_refused (scene.bob, scene.shown, "{}", ERROR ("LimitExceeded"), "2002");
 }
 
@@ -561,7 +543,7 @@ test_what_ends_while_polkit_is_asked_is_not_had (void)
   scene_init (&scene, "");
   pass_open (&scene, "bar2", "rwm", "{}");
   process_stop (scene.world->polkitd);
-  serial = send_attach (scene.bob, scene.shown, "{}");
+  serial = person_send_attach (scene.bob, scene.shown, "{}");
   service_wait_log (scene.bob->name, "has shown", scene.hers->path, NULL);
   g_free (person_call (scene.alice, scene.hers->path, LEASE_INTERFACE, "Release", "()"));
   process_signal (scene.world->polkitd, SIGCONT);
