@@ -7,17 +7,14 @@
 
 #include "command.h"
 #include "container.h"
-#include "stay.h"
+#include "kept.h"
 #include "tool.h"
-#include "world.h"
 
 /* What docs/containers.md says, word for word where it can be. Bob keeps the
  * memory, so that what alice's programs do shows in it. */
 typedef struct
 {
-  World *world;
-  Person *bob;
-  Stay *kept;
+  Kept kept;
   char *listener;
 } Scene;
 
@@ -33,10 +30,7 @@ static void
 scene_set_up (Scene *scene,
               gconstpointer data)
 {
-  scene->world = world_new ("");
-  world_set_rules (scene->world, RULES_ALLOW_ALL);
-  scene->bob = person_new ("bob", UID_BOB);
-  scene->kept = stay_begin (scene->bob, "shm0", "bar2", "rwm", "{}");
+  kept_set_up (&scene->kept, "shm0", RULES_ALLOW_ALL);
   scene->listener = command_publish (g_getenv ("REGIOND_TEST_LISTENER"));
 }
 
@@ -44,9 +38,7 @@ static void
 scene_tear_down (Scene *scene,
                  gconstpointer data)
 {
-  stay_free (scene->kept);
-  person_free (scene->bob);
-  world_free (scene->world);
+  kept_tear_down (&scene->kept);
   g_free (scene->listener);
 }
 
@@ -68,10 +60,10 @@ test_a_service (Scene *scene,
   g_autoptr (Result) proxied = NULL;
 
   assert_lines (mapped, "ring is one of 2\n");
-  stay_expect_text (scene->kept, "from the service");
+  stay_expect_text (scene->kept.stay, "from the service");
   proxied = tool_run (NULL, "exec", "shm0:bar2:rw=ring", "--", scene->listener, "ring", "without a mapping", NULL);
   assert_lines (proxied, "ring is one of 1\n");
-  stay_expect_text (scene->kept, "without a mapping");
+  stay_expect_text (scene->kept.stay, "without a mapping");
 }
 
 static void
@@ -98,7 +90,7 @@ test_as_another_user (Scene *scene,
   g_assert_nonnull (strstr (output, "2001\n2001 2100\nalice alice /nonexistent\n"));
   /* What is root's to open is hers to use, and no more. */
   g_assert_nonnull (strstr (output, "Permission denied"));
-  stay_expect_text (scene->kept, "hers");
+  stay_expect_text (scene->kept.stay, "hers");
 }
 
 static void
@@ -113,7 +105,7 @@ test_a_container (Scene *scene,
 
   result = tool_run (NULL, "exec", "shm0:bar2:rw=ring", "--", CONTAINER_RUN, NULL);
   assert_lines (result, "ring is 1 of 1\nfrom the container\n5\n");
-  stay_expect_text (scene->kept, "from the container\n");
+  stay_expect_text (scene->kept.stay, "from the container\n");
 }
 
 /* Not by a bus, not by a device node, not by a file of sysfs, and not by opening
@@ -130,16 +122,10 @@ test_a_container_has_nothing_else (Scene *scene,
                        "head -c 5 /proc/self/fd/3"))
     return;
 
-  stay_write (scene->kept, "bob's");
+  stay_write (scene->kept.stay, "bob's");
   result = tool_run (NULL, "exec", "shm0:bar2:r=ring", "--", CONTAINER_RUN, NULL);
   assert_lines (result, "core\nfd\nfull\nnull\nptmx\nrandom\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
                         "0\nbob's");
-}
-
-static gboolean
-is_bob_alone (gpointer data)
-{
-  return world_count_leases (data) == 1;
 }
 
 static void
@@ -153,10 +139,10 @@ test_a_container_that_ends_at_once (Scene *scene,
 
   result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "--", CONTAINER_RUN, NULL);
   result_assert (result, 3);
-  wait_until (is_bob_alone, scene->world, 5000, "bob's lease being the last");
-  person_expect_no_signal (scene->bob);
-  stay_write (scene->kept, "still here");
-  stay_expect_text (scene->kept, "still here");
+  kept_wait_alone (&scene->kept);
+  person_expect_no_signal (scene->kept.bob);
+  stay_write (scene->kept.stay, "still here");
+  stay_expect_text (scene->kept.stay, "still here");
 }
 
 /* Who holds the lease is killed, and the container goes on without the region. */
@@ -211,7 +197,7 @@ test_tied_to_a_process (Scene *scene,
   late = tool_run (NULL, "exec", "shm0:bar2:rw", "--bind-to", pid, "--", "true", NULL);
   result_assert (late, 1);
   g_assert_nonnull (strstr (late->err, "cannot be tied to process"));
-  stay_expect_text (scene->kept, "");
+  stay_expect_text (scene->kept.stay, "");
 }
 
 #define IN_BUBBLE \
@@ -232,7 +218,7 @@ test_bubblewrap (Scene *scene,
   result = tool_run (NULL, "exec", "shm0:bar2:rwm=ring", "--", IN_BUBBLE, "--ro-bind", scene->listener, "/listener",
                      "/listener", "ring", "from the bubble", NULL);
   assert_lines (result, "ring is one of 1\n");
-  stay_expect_text (scene->kept, "from the bubble");
+  stay_expect_text (scene->kept.stay, "from the bubble");
 
   looks = tool_run (NULL, "exec", "shm0:bar2:rm", "--", IN_BUBBLE, "sh", "-c",
                     "ls -d /run /sys /dev/vfio /dev/mem 2> /dev/null; ls -m /proc/1/fd", NULL);
@@ -252,13 +238,13 @@ test_a_path (Scene *scene,
                                         NULL);
 
   assert_lines (written, "");
-  stay_expect_text (scene->kept, "by its path");
+  stay_expect_text (scene->kept.stay, "by its path");
   assert_lines (read, "by its path");
   result_assert (more, 1);
   g_assert_nonnull (strstr (more->err, "Permission denied"));
   result_assert (memory, 1);
   g_assert_nonnull (strstr (memory->err, "Permission denied"));
-  stay_expect_text (scene->kept, "by its path");
+  stay_expect_text (scene->kept.stay, "by its path");
 }
 
 int

@@ -1,36 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "stay.h"
+#include "kept.h"
 #include "tool.h"
-#include "world.h"
 
 /* The examples as they are installed, for alice; bob has the memory as well, and
  * sees what they put into it. */
-typedef struct
-{
-  World *world;
-  Person *bob;
-  Stay *kept;
-} Scene;
-
 static void
-scene_set_up (Scene *scene,
-              gconstpointer data)
+set_up (Kept *kept,
+        gconstpointer data)
 {
-  scene->world = world_new ("");
-  world_set_rules (scene->world, RULES_ALLOW_ALL);
-  scene->bob = person_new ("bob", UID_BOB);
-  scene->kept = stay_begin (scene->bob, "loose", "bar2", "rwm", "{}");
+  kept_set_up (kept, "loose", RULES_ALLOW_ALL);
 }
 
 static void
-scene_tear_down (Scene *scene,
-                 gconstpointer data)
+tear_down (Kept *kept,
+           gconstpointer data)
 {
-  stay_free (scene->kept);
-  person_free (scene->bob);
-  world_free (scene->world);
+  kept_tear_down (kept);
 }
 
 static char *
@@ -43,7 +30,7 @@ find_example (const char *name)
 
 /* It has put TEXT into the region, keeps its lease, and lets go when its input ends. */
 static void
-expect_put (Scene *scene,
+expect_put (Kept *kept,
             Tool *tool,
             const char *text)
 {
@@ -56,23 +43,17 @@ expect_put (Scene *scene,
       g_error ("the example has ended with %d: %s", result->status, result->err);
     }
   g_assert_true (g_str_has_prefix (line, "rw"));
-  stay_expect_text (scene->kept, text);
-  g_assert_cmpuint (world_count_leases (scene->world), ==, 2);
+  stay_expect_text (kept->stay, text);
+  g_assert_cmpuint (world_count_leases (kept->world), ==, 2);
   tool_close_input (tool);
   result = tool_finish (tool);
   result_assert (result, 0);
   g_assert_cmpstr (result->err, ==, "");
 }
 
-static gboolean
-is_bob_alone (gpointer data)
-{
-  return world_count_leases (data) == 1;
-}
-
 /* Its lease is revoked, and it says so. */
 static void
-expect_told (Scene *scene,
+expect_told (Kept *kept,
              Tool *tool)
 {
   g_autofree char *line = tool_read_line (tool);
@@ -80,11 +61,11 @@ expect_told (Scene *scene,
   g_autofree char *end = NULL;
 
   g_assert_nonnull (lease);
-  g_free (person_call (scene->bob, lease, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
+  g_free (person_call (kept->bob, lease, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
   end = tool_read_line (tool);
   g_assert_cmpstr (end, ==, "the lease has ended: revoked");
   g_assert_true (g_subprocess_wait_check (tool->process, NULL, NULL));
-  wait_until (is_bob_alone, scene->world, 5000, "bob's lease being the last");
+  kept_wait_alone (kept);
 }
 
 static void
@@ -114,7 +95,7 @@ make_c (void)
 
 /* Three times: it is let be, its lease is revoked, and it is refused. */
 static void
-try_out (Scene *scene,
+try_out (Kept *kept,
          const char *program,
          const char *text)
 {
@@ -123,9 +104,9 @@ try_out (Scene *scene,
   g_autoptr (Tool) third = NULL;
   g_autoptr (Result) result = NULL;
 
-  expect_put (scene, first, text);
+  expect_put (kept, first, text);
   second = tool_start_program (program, "loose", "bar2", "again", NULL);
-  expect_told (scene, second);
+  expect_told (kept, second);
   third = tool_start_program (program, "loose", "bar9", "nowhere", NULL);
   result = tool_finish (third);
   result_assert (result, 1);
@@ -133,25 +114,25 @@ try_out (Scene *scene,
 }
 
 static void
-test_c (Scene *scene,
+test_c (Kept *kept,
         gconstpointer data)
 {
   g_autofree char *program = make_c ();
 
-  try_out (scene, program, "from C");
+  try_out (kept, program, "from C");
 }
 
 static void
-test_python (Scene *scene,
+test_python (Kept *kept,
              gconstpointer data)
 {
   g_autofree char *script = find_example ("region-example.py");
 
-  try_out (scene, script, "from Python");
+  try_out (kept, script, "from Python");
 }
 
 static void
-test_shell (Scene *scene,
+test_shell (Kept *kept,
             gconstpointer data)
 {
   g_autofree char *script = find_example ("region-example.sh");
@@ -159,7 +140,7 @@ test_shell (Scene *scene,
   g_autofree char *state = tool_read_line (tool);
 
   g_assert_cmpstr (state, ==, "loose is \"leased\"");
-  expect_put (scene, tool, "from the shell");
+  expect_put (kept, tool, "from the shell");
 }
 
 /* Everything is found where it is installed. */
@@ -180,7 +161,7 @@ main (int argc,
 {
   set_paths ();
   world_init (&argc, &argv);
-#define ADD(name, func) g_test_add ("/examples/" name, Scene, NULL, scene_set_up, func, scene_tear_down)
+#define ADD(name, func) g_test_add ("/examples/" name, Kept, NULL, set_up, func, tear_down)
   ADD ("c", test_c);
   ADD ("python", test_python);
   ADD ("shell", test_shell);

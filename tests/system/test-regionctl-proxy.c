@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "stay.h"
+#include "kept.h"
 #include "tool.h"
 #include "world.h"
 
@@ -12,32 +12,6 @@
   "  if (subject.user == 'bob') return polkit.Result.YES;" \
   "  return ['r', 'w', 'rw'].indexOf(action.lookup('access')) >= 0 ? polkit.Result.YES : polkit.Result.NO; });\n"
 
-/* Bob keeps the memory while regionctl comes and goes. */
-typedef struct
-{
-  World *world;
-  Person *bob;
-  Stay *kept;
-} Kept;
-
-static void
-kept_set_up (Kept *kept,
-             const char *rules)
-{
-  kept->world = world_new ("");
-  world_set_rules (kept->world, rules);
-  kept->bob = person_new ("bob", UID_BOB);
-  kept->kept = stay_begin (kept->bob, "shm0", "bar2", "rwm", "{}");
-}
-
-static void
-kept_tear_down (Kept *kept)
-{
-  stay_free (kept->kept);
-  person_free (kept->bob);
-  world_free (kept->world);
-}
-
 static void
 test_no_mapping_is_needed (void)
 {
@@ -47,10 +21,10 @@ test_no_mapping_is_needed (void)
   g_autoptr (Result) dumped = NULL;
   g_autoptr (Result) whole = NULL;
 
-  kept_set_up (&kept, RULES_NO_MAPPING);
+  kept_set_up (&kept, "shm0", RULES_NO_MAPPING);
   written = tool_run ("to and fro", "write", "shm0", "bar2", NULL);
   result_assert (written, 0);
-  stay_expect_text (kept.kept, "to and fro");
+  stay_expect_text (kept.stay, "to and fro");
   read = tool_run (NULL, "read", "shm0", "bar2", "3", "3", NULL);
   result_assert (read, 0);
   g_assert_cmpstr (read->out, ==, "and");
@@ -71,7 +45,7 @@ test_no_more_is_asked_for_than_is_needed (void)
   g_autoptr (Result) read = NULL;
   g_autoptr (Result) more = NULL;
 
-  kept_set_up (&kept, "polkit.addRule(function(action, subject) {"
+  kept_set_up (&kept, "shm0", "polkit.addRule(function(action, subject) {"
                       "  if (subject.user == 'bob' || action.lookup('offset') == '8' &&"
                       "      (action.id == 'org.regiond1.write-region' && action.lookup('access') == 'w' ||"
                       "       action.id == 'org.regiond1.read-region' && action.lookup('access') == 'r' &&"
@@ -93,7 +67,7 @@ test_too_much_is_not_written (void)
   Kept kept;
   g_autoptr (Result) result = NULL;
 
-  kept_set_up (&kept, RULES_NO_MAPPING);
+  kept_set_up (&kept, "shm0", RULES_NO_MAPPING);
   result = tool_run ("12345", "write", "shm0", "bar2", "1048572", NULL);
   result_assert (result, 1);
   g_assert_nonnull (strstr (result->err, "full after 4 bytes"));
@@ -110,19 +84,19 @@ test_revoked_in_the_middle (void)
   g_autofree const char **paths = NULL;
   const char *path;
 
-  kept_set_up (&kept, RULES_ALLOW_ALL);
+  kept_set_up (&kept, "shm0", RULES_ALLOW_ALL);
   tool = tool_start ("write", "shm0", "bar2", NULL);
   service_wait_log ("grant shm0:bar2 w ", NULL);
   leases = world_get (kept.world, SHM0, DEVICE_INTERFACE, "Leases");
   paths = g_variant_get_objv (leases, NULL);
-  path = g_str_equal (paths[0], kept.kept->opened->path) ? paths[1] : paths[0];
+  path = g_str_equal (paths[0], kept.stay->opened->path) ? paths[1] : paths[0];
   g_free (person_call (kept.bob, path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
   g_assert_true (g_output_stream_write_all (tool->in, "late", 4, NULL, NULL, NULL));
   tool_close_input (tool);
   result = tool_finish (tool);
   result_assert (result, 1);
   g_assert_nonnull (strstr (result->err, "revoked"));
-  stay_expect_zeros (kept.kept);
+  stay_expect_zeros (kept.stay);
   kept_tear_down (&kept);
 }
 
@@ -136,7 +110,7 @@ test_a_part_is_held (void)
   g_autoptr (Result) end = NULL;
   g_autofree char *path = NULL;
 
-  kept_set_up (&kept, RULES_ALLOW_ALL);
+  kept_set_up (&kept, "shm0", RULES_ALLOW_ALL);
   tool = tool_start ("open", "shm0", "bar2", "rw", "--offset", "0x10", "--length", "1K", NULL);
   path = tool_read_line (tool);
   world_expect_string (kept.world, path, LEASE_INTERFACE, "Mechanism", "proxy");
@@ -159,13 +133,13 @@ test_a_command_with_a_file (void)
   Kept kept;
   g_autoptr (Result) result = NULL;
 
-  kept_set_up (&kept, RULES_ALLOW_ALL);
+  kept_set_up (&kept, "shm0", RULES_ALLOW_ALL);
   result = tool_run (NULL, "exec", "shm0:bar2:rw=file", "shm0:control:r", "--", "sh", "-c",
                      "printf before >&3; head -c 6 /proc/self/fd/3; stat -L -c ' %s %a' /proc/self/fd/3 /proc/self/fd/4;"
                      "cat /proc/self/fd/4 | wc -c", NULL);
   result_assert (result, 0);
   g_assert_cmpstr (result->out, ==, "before 1048576 600\n 4096 400\n4096\n");
-  stay_expect_text (kept.kept, "before");
+  stay_expect_text (kept.stay, "before");
   kept_tear_down (&kept);
 }
 
