@@ -14,7 +14,8 @@ struct _FakeHold {
   gboolean        cut;
   guint           looks;     /* at whether it is gone */
   gint64          last_look;
-  guint           slowness; /* µs that each look takes */
+  guint           slowness; /* µs of the processor that each look takes */
+  guint           delay;    /* µs that it stands still meanwhile */
   RegiondHoldFunc func;
   gpointer        data;
 };

@@ -622,6 +622,23 @@ test_verify (void)
   client_leave (client);
 }
 
+/* On a busy machine a look takes long, and is no burden for that. */
+static void
+test_held_up (void)
+{
+  __attribute__ ((cleanup (house_clear))) House *house = house_new (FALSE);
+  g_auto (Tenant) tenant = { NULL };
+
+  must_move_in (house, &tenant, ":9.1", 'a');
+  tenant.hold->delay = 200 * 1000;
+  regiond_tenancy_look (house->tenancy);
+  g_assert_cmpint (regiond_tenancy_get_rest (house->tenancy), <, 200 * 1000);
+  tenant.hold->delay = 0;
+  tenant.hold->slowness = 50 * 1000;
+  regiond_tenancy_look (house->tenancy);
+  g_assert_cmpint (regiond_tenancy_get_rest (house->tenancy), >, 200 * 1000);
+}
+
 /* The last: with it goes the bus. */
 static void
 test_end (void)
@@ -650,6 +667,7 @@ add_tests (void)
   g_test_add_func ("/tenancy/what-ends-all-is-nobodys-fault", test_end_all);
   g_test_add_func ("/tenancy/without-a-sign-it-is-looked-at-again", test_slow_look);
   g_test_add_func ("/tenancy/who-verifies-shares-a-look-and-is-told-the-truth", test_verify);
+  g_test_add_func ("/tenancy/who-is-held-up-while-looking-need-not-rest", test_held_up);
   g_test_add_func ("/tenancy/the-bus-may-go", test_end);
 }
 
