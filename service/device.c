@@ -18,8 +18,7 @@ struct _RegiondDevice {
   char                     *id;
   char                     *path;
   char                     *description;
-  GPtrArray                *regions; /* the last of these */
-  GPtrArray                *all_regions;
+  GPtrArray                *regions;
   RegiondBackend           *backend;
   RegiondTenancy           *tenancy;
   RegiondTurns             *turns;
@@ -57,7 +56,7 @@ regiond_device_finalize (GObject *object)
   g_clear_pointer (&self->turns, regiond_turns_free);
   g_clear_object (&self->backend);
   g_clear_error (&self->failure);
-  g_ptr_array_unref (self->all_regions);
+  g_ptr_array_unref (self->regions);
   g_free (self->description);
   g_free (self->path);
   g_free (self->id);
@@ -301,16 +300,14 @@ regiond_device_set_identity (RegiondDevice         *self,
     regiond_groups_put (self->daemon->groups, self, identity->iommu_group);
 }
 
-/* The arrays are kept: openings and leases have regions of former ones. */
+/* Openings and leases keep what they have of former ones. */
 static void
 show_catalogue (RegiondDevice *self)
 {
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (self);
-  g_autoptr (GPtrArray) regions = regiond_backend_get_regions (self->backend);
+  g_autoptr (GPtrArray) former = self->regions;
 
-  if (regions != self->regions)
-    g_ptr_array_add (self->all_regions, g_ptr_array_ref (regions));
-  self->regions = regions;
+  self->regions = regiond_backend_get_regions (self->backend);
   regiond_dbus_device_set_isolation (device, regiond_backend_get_isolation (self->backend));
   regiond_dbus_device_set_reset_methods (device, regiond_backend_get_reset_methods (self->backend));
   regiond_dbus_device_set_regions (device, regiond_catalogue_describe (self->backend, self->regions));
@@ -397,7 +394,6 @@ regiond_device_new (RegiondDaemon            *daemon,
   self->id = g_strdup (terms->identity != NULL ? terms->identity->address : terms->id);
   self->path = g_strdup_printf (REGIOND_DEVICES_PATH "/%s", terms->id);
   self->description = g_strdup (terms->description);
-  self->all_regions = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   self->backend = g_object_ref (terms->backend);
   self->severs = klass->severs;
   self->tenancy = regiond_tenancy_new (&tenancy_events, G_OBJECT (self), &rules);

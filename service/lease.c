@@ -46,6 +46,7 @@ regiond_lease_finalize (GObject *object)
   g_clear_object (&self->hold);
   g_clear_pointer (&self->bond, regiond_bond_free);
   g_clear_object (&self->device);
+  g_clear_pointer (&self->window.region, regiond_region_unref);
   g_clear_pointer (&self->client, regiond_client_unref);
   g_ptr_array_unref (self->questions);
   g_free (self->path);
@@ -85,6 +86,7 @@ regiond_lease_new (const RegiondLeaseTerms *terms,
   self->hold = g_object_ref (terms->hold);
   self->bond = terms->bond;
   self->window = terms->window;
+  regiond_region_ref (self->window.region);
   self->questions = terms->questions != NULL ? g_ptr_array_ref (terms->questions) : g_ptr_array_new ();
 
   regiond_dbus_lease_set_device (lease, regiond_device_get_path (terms->device));

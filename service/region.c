@@ -21,7 +21,7 @@ regiond_region_new (const char *name,
                     guint64     size,
                     const char *kind)
 {
-  RegiondRegion *self = g_new0 (RegiondRegion, 1);
+  RegiondRegion *self = g_atomic_rc_box_new0 (RegiondRegion);
 
   self->name = g_strdup (name);
   self->index = index;
@@ -58,12 +58,23 @@ regiond_region_new_memory (const char *name,
   return regiond_region_new (name, index, size, "memory");
 }
 
-void
-regiond_region_free (RegiondRegion *self)
+RegiondRegion *
+regiond_region_ref (RegiondRegion *self)
+{
+  return g_atomic_rc_box_acquire (self);
+}
+
+static void
+clear (RegiondRegion *self)
 {
   g_free (self->name);
   g_free (self->kind);
-  g_free (self);
+}
+
+void
+regiond_region_unref (RegiondRegion *self)
+{
+  g_atomic_rc_box_release_full (self, (GDestroyNotify) clear);
 }
 
 RegiondRegion *

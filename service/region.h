@@ -3,7 +3,8 @@
 
 #include <gio/gio.h>
 
-/* One window of a device, addressed from offset 0. */
+/* One window of a device, addressed from offset 0. Never changed once somebody else
+ * has it. */
 typedef struct {
   char   *name;
   guint   index;
@@ -19,8 +20,9 @@ RegiondRegion *regiond_region_new_memory (const char *name, guint index, guint64
 
 /* Any other region, of which a backend knows that it is right. */
 RegiondRegion *regiond_region_new (const char *name, guint index, guint64 size, const char *kind);
-void           regiond_region_free (RegiondRegion *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRegion, regiond_region_free)
+RegiondRegion *regiond_region_ref (RegiondRegion *self);
+void           regiond_region_unref (RegiondRegion *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRegion, regiond_region_unref)
 
 #define REGIOND_REGION_MOST 64
 

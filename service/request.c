@@ -12,6 +12,7 @@ regiond_request_free (RegiondRequest *self)
 {
   g_clear_pointer (&self->bond, regiond_bond_free);
   g_clear_object (&self->shown);
+  g_clear_pointer (&self->window.region, regiond_region_unref);
   g_object_unref (self->device);
   g_free (self->least);
   g_free (self->label);
@@ -46,8 +47,12 @@ read_region (RegiondRequest *self,
              const char     *access,
              GError        **error)
 {
-  self->window.region = regiond_device_find_region (self->device, region, error);
-  return self->window.region != NULL && read_access (access, &self->window.access, error);
+  RegiondRegion *found = regiond_device_find_region (self->device, region, error);
+
+  if (found == NULL)
+    return FALSE;
+  self->window.region = regiond_region_ref (found);
+  return read_access (access, &self->window.access, error);
 }
 
 static gboolean
@@ -226,6 +231,7 @@ regiond_request_new_shown (RegiondLease       *lease,
   self = g_new0 (RegiondRequest, 1);
   self->device = g_object_ref (regiond_lease_get_device (lease));
   self->window = *regiond_lease_get_window (lease);
+  regiond_region_ref (self->window.region);
   self->window.access = share->access != 0 ? share->access : shown;
   self->shown = g_object_ref (lease);
   self->label = g_strdup (share->label);

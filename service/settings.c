@@ -51,7 +51,7 @@ regiond_device_settings_new (const char          *id,
 
   self->id = g_strdup (id);
   self->authorization = authorization;
-  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   return self;
 }
 

@@ -462,7 +462,7 @@ card_init (Card *self)
   self->mechanism = REGIOND_MECHANISM_BAR;
   self->revocation = REGIOND_REVOCATION_IMMEDIATE;
   self->methods = methods;
-  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   add (self, "bar0", 2 * PAGE, "mmio")->prefetchable = TRUE;
   add (self, "bar2", PAGE, "mmio")->wide = TRUE;
   add (self, "config", 256, "config");
@@ -481,7 +481,7 @@ card_learn (Card       *self,
 {
   g_autoptr (GPtrArray) former = self->regions;
 
-  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   for (guint i = 0; i < former->len; i++)
     {
       RegiondRegion *region = g_ptr_array_index (former, i);

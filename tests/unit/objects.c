@@ -24,7 +24,7 @@ objects_init (Objects *self,
   g_assert_no_error (error);
   self->budget = regiond_budget_new (most);
   self->server = regiond_proxy_server_new ();
-  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   add (self, "bar0", PAGE);
   add (self, "bar2", 4 * PAGE);
 }

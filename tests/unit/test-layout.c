@@ -169,10 +169,31 @@ test_added (void)
   check (regions, "specific11", 11, 100, "device-specific");
 }
 
+/* Whoever has one of them has it as it was. */
+static void
+test_nothing_new (void)
+{
+  g_auto (SysfsTree) tree;
+  g_autoptr (GPtrArray) regions = NULL;
+  g_autoptr (RegiondRegion) bar = NULL;
+
+  sysfs_tree_init (&tree);
+  put (&tree, resource, 256);
+  regions = regiond_layout_read (tree.sysfs, NULL);
+  bar = regiond_region_ref (regiond_region_find (regions, "bar0"));
+  g_assert_false (regiond_layout_add (regions, 0, bar->size));
+  g_assert_true (regiond_region_find (regions, "bar0") == bar);
+  g_assert_false (regiond_layout_add (regions, 5, 0));
+  g_assert_true (regiond_layout_add (regions, 0, 2 * bar->size));
+  g_assert_cmpuint (regiond_region_find (regions, "bar0")->size, ==, 2 * bar->size);
+  g_assert_true (regiond_layout_add (regions, 8, 0xc0000));
+  g_assert_false (regiond_layout_add (regions, 8, 0xc0000));
+}
+
 static void
 test_most (void)
 {
-  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   g_autoptr (GError) error = NULL;
 
   for (guint i = 9; i < 200; i++)
@@ -193,6 +214,7 @@ main (int    argc,
   g_test_add_func ("/layout/nonsense-is-refused", test_nonsense);
   g_test_add_func ("/layout/of-a-device-that-left-there-is-none", test_gone);
   g_test_add_func ("/layout/vfio-adds-and-never-renames", test_added);
+  g_test_add_func ("/layout/what-is-known-already-is-nothing-new", test_nothing_new);
   g_test_add_func ("/layout/there-are-never-too-many", test_most);
   return g_test_run ();
 }

@@ -77,7 +77,7 @@ test_bad_sizes (void)
 static void
 test_set (void)
 {
-  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   g_autoptr (GError) none = NULL, twice = NULL;
 
   g_assert_false (regiond_region_check_set (regions, &none));
@@ -98,7 +98,7 @@ test_set (void)
 static void
 test_most (void)
 {
-  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   g_autoptr (GError) taken = NULL, refused = NULL;
 
   for (int i = 0; i < 64; i++)
@@ -118,7 +118,7 @@ test_most (void)
 static void
 test_total (void)
 {
-  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   const guint64 half = (G_GUINT64_CONSTANT (1) << 63) - 4096;
 
   add (regions, "a", half);

@@ -311,6 +311,31 @@ test_learns (void)
   g_assert_cmpstr (regiond_lease_get_window (lease)->region->name, ==, "bar2");
 }
 
+static guint freed;
+
+static void
+count_freed (gpointer region)
+{
+  regiond_region_unref (region);
+  freed++;
+}
+
+/* Who has something of it keeps that, and nobody keeps the rest. */
+static void
+test_forgets (void)
+{
+  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Card) card = yard_plug (y, CARD, 4);
+  g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
+  guint n = card->regions->len;
+
+  g_ptr_array_set_free_func (card->regions, count_freed);
+  freed = 0;
+  card_learn (card, "vga");
+  g_assert_cmpuint (freed, ==, n);
+  g_assert_cmpstr (regiond_lease_get_window (lease)->region->name, ==, "bar2");
+}
+
 static void
 test_changes_meanwhile (void)
 {
@@ -406,6 +431,7 @@ add_tests (void)
   g_test_add_func ("/severing/a-bar-is-no-memory", test_no_memory);
   g_test_add_func ("/severing/a-pci-device-tells-what-it-is", test_shown);
   g_test_add_func ("/severing/regions-may-be-added", test_learns);
+  g_test_add_func ("/severing/what-was-known-before-is-kept-for-nobody", test_forgets);
   g_test_add_func ("/severing/what-changes-while-polkit-is-asked-is-noticed", test_changes_meanwhile);
   g_test_add_func ("/severing/write-combining-is-for-prefetchable-mappings", test_combining);
   g_test_add_func ("/severing/nothing-goes-out-before-it-is-isolated", test_not_isolated);

@@ -8,7 +8,7 @@
 struct _RegiondAperture {
   GObject        parent_instance;
   RegiondGate   *gate;
-  RegiondRegion *region; /* its own: an access may outlive the device */
+  RegiondRegion *region;
   gboolean       ended;  /* atomic */
 };
 
@@ -23,7 +23,7 @@ regiond_aperture_finalize (GObject *object)
   RegiondAperture *self = REGIOND_APERTURE (object);
 
   regiond_gate_unref (self->gate);
-  regiond_region_free (self->region);
+  regiond_region_unref (self->region);
 
   G_OBJECT_CLASS (regiond_aperture_parent_class)->finalize (object);
 }
@@ -41,12 +41,12 @@ regiond_aperture_init (RegiondAperture *self)
 
 RegiondAperture *
 regiond_aperture_new (RegiondGate         *gate,
-                      const RegiondRegion *region)
+                      RegiondRegion *region)
 {
   RegiondAperture *self = g_object_new (REGIOND_TYPE_APERTURE, NULL);
 
   self->gate = regiond_gate_ref (gate);
-  self->region = regiond_region_new (region->name, region->index, region->size, region->kind);
+  self->region = regiond_region_ref (region);
   return self;
 }
 

@@ -14,4 +14,4 @@
 #define REGIOND_TYPE_APERTURE (regiond_aperture_get_type ())
 G_DECLARE_FINAL_TYPE (RegiondAperture, regiond_aperture, REGIOND, APERTURE, GObject)
 
-RegiondAperture *regiond_aperture_new (RegiondGate *gate, const RegiondRegion *region);
+RegiondAperture *regiond_aperture_new (RegiondGate *gate, RegiondRegion *region);

@@ -126,7 +126,7 @@ GPtrArray *
 regiond_layout_read (RegiondSysfs *sysfs,
                      GError      **error)
 {
-  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  g_autoptr (GPtrArray) regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
   Resource resources[VFIO_PCI_ROM_REGION_INDEX + 1];
 
   if (!read_resources (sysfs, resources, error))
@@ -163,9 +163,10 @@ regiond_layout_read_start (RegiondSysfs *sysfs,
 }
 
 static RegiondRegion *
-copy_region (const RegiondRegion *region)
+copy_region (const RegiondRegion *region,
+             guint64              size)
 {
-  RegiondRegion *copy = regiond_region_new (region->name, region->index, region->size, region->kind);
+  RegiondRegion *copy = regiond_region_new (region->name, region->index, size, region->kind);
 
   copy->prefetchable = region->prefetchable;
   copy->wide = region->wide;
@@ -173,46 +174,52 @@ copy_region (const RegiondRegion *region)
 }
 
 /* A BAR that sysfs says is not there stays away: nothing tells what it is. */
-void
+gboolean
 regiond_layout_add (GPtrArray *regions,
                     guint      index,
                     guint64    size)
 {
   if (size == 0)
-    return;
+    return FALSE;
 
   for (guint i = 0; i < regions->len; i++)
     {
-      RegiondRegion *region = g_ptr_array_index (regions, i);
+      g_autoptr (RegiondRegion) region = regiond_region_ref (g_ptr_array_index (regions, i));
 
-      if (region->index == index)
-        {
-          region->size = size;
-          return;
-        }
+      if (region->index != index)
+        continue;
+      if (region->size == size)
+        return FALSE;
+
+      regiond_region_unref (region);
+      g_ptr_array_index (regions, i) = copy_region (region, size);
+      return TRUE;
     }
 
-  if (index >= VFIO_PCI_VGA_REGION_INDEX && regions->len < REGIOND_REGION_MOST)
-    g_ptr_array_add (regions, make_region (index, size, index == VFIO_PCI_VGA_REGION_INDEX ? "vga"
-                                                                                           : "device-specific"));
+  if (index < VFIO_PCI_VGA_REGION_INDEX || regions->len >= REGIOND_REGION_MOST)
+    return FALSE;
+
+  g_ptr_array_add (regions, make_region (index, size, index == VFIO_PCI_VGA_REGION_INDEX ? "vga" : "device-specific"));
+  return TRUE;
 }
 
 GPtrArray *
 regiond_layout_complete (GPtrArray     *regions,
                          RegiondHandle *handle)
 {
-  GPtrArray *complete = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_free);
+  g_autoptr (GPtrArray) complete = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
+  gboolean changed = FALSE;
 
   for (guint i = 0; i < regions->len; i++)
-    g_ptr_array_add (complete, copy_region (g_ptr_array_index (regions, i)));
+    g_ptr_array_add (complete, regiond_region_ref (g_ptr_array_index (regions, i)));
 
   for (guint i = 0; i < regiond_handle_count_regions (handle); i++)
     {
       const struct vfio_region_info *info = regiond_handle_get_region (handle, i, NULL);
 
       if (info != NULL)
-        regiond_layout_add (complete, i, info->size);
+        changed |= regiond_layout_add (complete, i, info->size);
     }
 
-  return complete;
+  return changed ? g_steal_pointer (&complete) : g_ptr_array_ref (regions);
 }

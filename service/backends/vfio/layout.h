@@ -22,9 +22,10 @@ GPtrArray *regiond_layout_read (RegiondSysfs *sysfs, GError **error);
  * NotFound where there is none of that index. */
 gboolean   regiond_layout_read_start (RegiondSysfs *sysfs, guint index, guint64 *start, GError **error);
 
-/* @regions once more, with what VFIO says while the device is open: the sizes, where
- * they differ, and the last two kinds. What is in @regions stays, in its place. */
+/* @regions with what VFIO says while the device is open: the sizes, where they differ,
+ * and the last two kinds. What is in @regions stays, in its place. @regions itself where
+ * there is nothing new: a reference in any case. */
 GPtrArray *regiond_layout_complete (GPtrArray *regions, RegiondHandle *handle);
 
-/* So for one region that VFIO knows; sizes of 0 change nothing. */
-void       regiond_layout_add (GPtrArray *regions, guint index, guint64 size);
+/* So for one region that VFIO knows: whether that was new. Sizes of 0 change nothing. */
+gboolean   regiond_layout_add (GPtrArray *regions, guint index, guint64 size);
