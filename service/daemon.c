@@ -129,7 +129,7 @@ start_inventory (RegiondDaemon *self)
       return;
     }
 
-  self->inventory = regiond_inventory_new (self, loans);
+  self->inventory = regiond_inventory_new (self, get_state_folder (), loans);
   regiond_inventory_start (self->inventory);
 }
 

@@ -3,18 +3,15 @@
 
 #include "backends/vfio.h"
 #include "backends/vfio/address.h"
+#include "backends/vfio/command.h"
 #include "backends/vfio/kernel.h"
 #include "device.h"
 #include "hotplug.h"
 #include "recovery.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <linux/pci_regs.h>
 
 #define DRIVER "vfio-pci"
-
-#define COMMAND 4 /* in config space, 16 bits */
-#define COMMAND_DECODE_AND_MASTER 0x7 /* I/O, memory, bus mastering */
 
 typedef struct {
   char            *address;
@@ -27,6 +24,7 @@ typedef struct {
 
 struct _RegiondInventory {
   RegiondDaemon *daemon;
+  char          *folder;
   RegiondLoans  *loans;
   RegiondHotplug *hotplug;
   GHashTable    *items; /* address -> Item */
@@ -61,11 +59,13 @@ on_kernel_known (gpointer data)
 
 RegiondInventory *
 regiond_inventory_new (RegiondDaemon *daemon,
+                       const char    *folder,
                        RegiondLoans  *loans)
 {
   RegiondInventory *self = g_new0 (RegiondInventory, 1);
 
   self->daemon = daemon;
+  self->folder = g_strdup (folder);
   self->loans = regiond_loans_ref (loans);
   self->items = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) item_free);
   regiond_kernel_listen (on_kernel_known, self);
@@ -79,6 +79,7 @@ regiond_inventory_free (RegiondInventory *self)
   g_clear_pointer (&self->hotplug, regiond_hotplug_free);
   g_hash_table_unref (self->items);
   regiond_loans_unref (self->loans);
+  g_free (self->folder);
   g_free (self);
 }
 
@@ -122,6 +123,7 @@ make_backend (RegiondInventory *self,
     .sysfs = item->sysfs,
     .settings = find_settings (self, item->identity),
     .unsafe_noiommu = self->daemon->settings->unsafe_noiommu,
+    .folder = self->folder,
     .loans = self->loans,
     .watch = self->daemon->watch,
     .budget = self->daemon->budget,
@@ -210,19 +212,10 @@ shut (GTask        *task,
 {
   RegiondSysfs *sysfs = data;
   g_autofree char *driver = regiond_sysfs_read_link (sysfs, "driver");
-  int fd = driver == NULL ? regiond_sysfs_open (sysfs, "config", O_RDWR) : -1;
-  guint16 command;
 
-  if (fd < 0)
-    return;
-
-  if (pread (fd, &command, sizeof command, COMMAND) == sizeof command)
-    {
-      command = GUINT16_TO_LE (GUINT16_FROM_LE (command) & ~COMMAND_DECODE_AND_MASTER);
-      if (pwrite (fd, &command, sizeof command, COMMAND) != sizeof command)
-        g_warning ("Device %s could not be switched off after it was taken from " DRIVER, regiond_sysfs_get_name (sysfs));
-    }
-  close (fd);
+  if (driver == NULL && !regiond_command_switch (sysfs, 0, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) &&
+      regiond_sysfs_is_there (sysfs))
+    g_warning ("Device %s could not be switched off after it was taken from " DRIVER, regiond_sysfs_get_name (sysfs));
 }
 
 static void

@@ -9,8 +9,8 @@
  * another one that was at its bus addresses, it is claimed before anything else is done to
  * it, and no other device is touched. Main thread only (RegiondInventory is declared in daemon.h). */
 
-/* Shows nothing yet. */
-RegiondInventory *regiond_inventory_new (RegiondDaemon *daemon, RegiondLoans *loans);
+/* Shows nothing yet. @folder: what outlives the service is there (/run/regiond). */
+RegiondInventory *regiond_inventory_new (RegiondDaemon *daemon, const char *folder, RegiondLoans *loans);
 
 /* Before the bus name is taken: shows what there is, and from then on what comes.
  * What was lent has been claimed when this returns, so it blocks: for

@@ -340,13 +340,14 @@ make_custody (RegiondVfioBackend     *self,
               const RegiondVfioSetup *setup,
               GError                **error)
 {
-  static const RegiondCustodyEvents events = { on_changed, on_failed, on_leaving };
+  static const RegiondTidingsEvents events = { on_changed, on_failed, on_leaving };
   static const char *const none[] = { NULL };
   RegiondCustodySetup custody = {
     .sysfs = setup->sysfs,
     .group = MAX (setup->identity->iommu_group, 0),
     .unsafe_noiommu = setup->unsafe_noiommu,
     .zero_regions = setup->settings != NULL ? (const char *const *) setup->settings->zero_regions : none,
+    .folder = setup->folder,
     .loans = setup->loans,
     .watch = setup->watch,
     .budget = setup->budget,

@@ -22,6 +22,7 @@ typedef struct {
   RegiondSysfs             *sysfs;
   const RegiondPciSettings *settings; /* or NULL: the defaults */
   gboolean                  unsafe_noiommu;
+  const char               *folder; /* /run/regiond but in tests */
   RegiondLoans             *loans;
   RegiondWatch             *watch;
   RegiondBudget            *budget;

@@ -215,8 +215,8 @@ release (RegiondProxy *self)
 }
 
 /* The library's own answer has no word for parallel writes. Without that the
- * kernel makes them wait for one another where nobody can be killed; it is none
- * the wiser before Linux 6.2. */
+ * kernel makes them wait for one another where nobody can be killed; one that does
+ * not know it, before Linux 6.2 as a rule, is none the wiser. */
 static int
 reply_open (fuse_req_t request)
 {

@@ -68,7 +68,7 @@ start (Device  *device,
 {
   GThread *thread;
 
-  *attempt = (Attempt){ regiond_resetter_new (device->tree.sysfs), FALSE, NULL };
+  *attempt = (Attempt){ regiond_resetter_new (device->tree.sysfs, device->tree.top), FALSE, NULL };
   registers_let (device->proxies.registers, FALSE);
   thread = g_thread_new ("reset", run_attempt, attempt);
   wait_until (registers_count_begun (device->proxies.registers) > 0);
@@ -96,7 +96,7 @@ check_methods (const char *said,
   sysfs_tree_init (&tree);
   if (said != NULL)
     sysfs_tree_put (&tree, "reset_method", said, -1);
-  resetter = regiond_resetter_new (tree.sysfs);
+  resetter = regiond_resetter_new (tree.sysfs, tree.top);
   found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
   g_assert_cmpstr (found, ==, wanted);
 }
@@ -125,7 +125,7 @@ test_none (void)
   sysfs_tree_init (&tree);
   space_init_ivshmem (&space);
   sysfs_tree_put (&tree, "config", space.bytes, space.size);
-  resetter = regiond_resetter_new (tree.sysfs);
+  resetter = regiond_resetter_new (tree.sysfs, tree.top);
   g_assert_false (regiond_resetter_reset (resetter, NULL, FALSE, &error));
   assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, "0000:00:10.0");
 }
@@ -147,7 +147,7 @@ test_neighbours (void)
       g_autofree char *found = NULL;
 
       sysfs_tree_put (&tree, name, "0x1af4\n", -1);
-      resetter = regiond_resetter_new (tree.sysfs);
+      resetter = regiond_resetter_new (tree.sysfs, tree.top);
       found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
       g_assert_cmpstr (found, ==, wanted[i]);
     }
@@ -223,7 +223,7 @@ test_failed (void)
   sysfs_tree_put (&tree, "config", space.bytes, space.size);
   sysfs_tree_put (&tree, "reset_method", "flr bus\n", -1);
   sysfs_tree_link (&tree, "reset", "/dev/full");
-  resetter = regiond_resetter_new (tree.sysfs);
+  resetter = regiond_resetter_new (tree.sysfs, tree.top);
   g_assert_false (regiond_resetter_reset (resetter, NULL, FALSE, &error));
   assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED, "0000:00:10.0", "flr:", "bus:",
                      g_strerror (ENOSPC));

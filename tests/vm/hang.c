@@ -19,6 +19,27 @@ hang_start (Hang *self,
   g_assert_no_errno (mount (self->fifo, self->file, NULL, MS_BIND, NULL));
 }
 
+static void
+uncover (Hang *self)
+{
+  g_assert_no_errno (umount2 (self->file, MNT_DETACH));
+}
+
+static void
+forget (Hang *self)
+{
+  unlink (self->fifo);
+  g_free (self->fifo);
+  g_free (self->file);
+}
+
+void
+hang_stop (Hang *self)
+{
+  uncover (self);
+  forget (self);
+}
+
 void
 hang_end (Hang *self,
           const char *text)
@@ -26,7 +47,7 @@ hang_end (Hang *self,
   char written[16];
   int fd;
 
-  g_assert_no_errno (umount2 (self->file, MNT_DETACH));
+  uncover (self);
   fd = open (self->fifo, (text ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
   g_assert_cmpint (fd, >=, 0);
   if (text)
@@ -34,7 +55,5 @@ hang_end (Hang *self,
   else
     g_assert_cmpint (read (fd, written, sizeof written), >, 0);
   close (fd);
-  unlink (self->fifo);
-  g_free (self->fifo);
-  g_free (self->file);
+  forget (self);
 }

@@ -16,3 +16,6 @@ void hang_start (Hang *self,
  * has written. Whoever comes next does not hang. */
 void hang_end (Hang *self,
                const char *text);
+
+/* Whoever hung has been killed. */
+void hang_stop (Hang *self);

@@ -320,6 +320,42 @@ test_a_device_that_hangs (void)
   device_unbind (bench->world, other, "{'force': <true>}");
 }
 
+/* The reset is by flr alone while it lasts. */
+static gboolean
+is_narrow (gpointer address)
+{
+  g_autofree char *methods = guest_attribute (address, "reset_method");
+
+  return g_strcmp0 (methods, "flr") == 0;
+}
+
+static gboolean
+is_wide (gpointer address)
+{
+  g_autofree char *methods = guest_attribute (address, "reset_method");
+
+  return g_strcmp0 (methods, "flr bus") == 0;
+}
+
+static void
+test_killed_in_a_reset (void)
+{
+  g_autoptr (Bench) bench = bench_new (GUEST_NVME);
+  g_autoptr (Opened) opened = person_open (bench->alice, bench->id, "bar0", "rwm", "{'exclusive': <true>}");
+  Hang hang;
+
+  hang_start (&hang, bench->address, "reset");
+  person_send (bench->alice, "call", bench->path, DEVICE_INTERFACE, "Reset", "(@a{sv} {},)", "", NULL);
+  wait_until (is_narrow, bench->address, SOON, "it is being reset");
+  crash (bench->world);
+  hang_stop (&hang);
+  person_kill (bench->alice);
+  g_assert_true (is_narrow (bench->address));
+  start_again (bench->world);
+  wait_until (is_wide, bench->address, SOON, "the methods are what they were");
+  world_wait_uint (bench->world, bench->path, DEVICE_INTERFACE, "Lingering", 0, SOON);
+}
+
 int
 main (int argc,
       char **argv)
@@ -333,6 +369,7 @@ main (int argc,
                    test_what_is_somebody_elses_is_claimed_when_he_lets_go);
   g_test_add_func ("/crash/what-was-left-in-it-is-not-lent-again", test_what_was_left_in_it_is_not_lent_again);
   g_test_add_func ("/crash/device-that-hangs-holds-up-neither-others-nor-the-service", test_a_device_that_hangs);
+  g_test_add_func ("/crash/killed-in-a-reset-its-methods-are-what-they-were", test_killed_in_a_reset);
   g_test_add_func ("/crash/nothing-left-is-forgotten", test_nothing_left_after_a_crash_is_forgotten);
   return g_test_run ();
 }

@@ -27,7 +27,7 @@ check_methods (const char *id,
   g_autofree char *found = NULL;
 
   bound_init (&bound, id);
-  resetter = regiond_resetter_new (bound.sysfs);
+  resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
   found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
   g_assert_cmpstr (found, ==, wanted);
 }
@@ -84,7 +84,7 @@ test_nvme (void)
   bound_init (&bound, GUEST_NVME);
   enable (&bound);
   before = guest_attribute (bound.address, "reset_method");
-  resetter = regiond_resetter_new (bound.sysfs);
+  resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
   start_nvme (&bound);
   must_reset (resetter, NULL, TRUE);
   g_assert_cmphex (bound_peek (&bound, 0, NVME_CSTS), ==, 0);
@@ -105,7 +105,7 @@ test_e1000e (void)
   bound_init (&bound, GUEST_E1000E);
   enable (&bound);
   before = guest_attribute (bound.address, "reset_method");
-  resetter = regiond_resetter_new (bound.sysfs);
+  resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
   must_reset (resetter, NULL, TRUE);
   clean = bound_peek (&bound, 0, E1000E_VET);
   bound_poke (&bound, 0, E1000E_VET, 0x1234);
@@ -127,7 +127,7 @@ test_pm (void)
   bound_init (&bound, GUEST_E1000E);
   enable (&bound);
   guest_set_attribute (bound.address, "reset_method", "pm");
-  resetter = regiond_resetter_new (bound.sysfs);
+  resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
   bound_poke (&bound, 0, E1000E_VET, 0x1234);
   g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*pm*");
   must_reset (resetter, NULL, TRUE);
@@ -148,7 +148,7 @@ test_none (void)
       g_autoptr (GError) error = NULL;
 
       bound_init (&bound, ids[i]);
-      resetter = regiond_resetter_new (bound.sysfs);
+      resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
       g_assert_false (regiond_resetter_reset (resetter, bound_open (&bound), FALSE, &error));
       g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED);
     }
@@ -166,7 +166,7 @@ test_hot (void)
   enable (&bound);
   bound_poke (&bound, 0, E1000E_VET, 0x1234);
   guest_set_attribute (bound.address, "reset_method", "\n");
-  resetter = regiond_resetter_new (bound.sysfs);
+  resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
   g_assert_null (regiond_resetter_get_methods (resetter)[0]);
   g_assert_false (regiond_resetter_reset (resetter, bound_open (&bound), TRUE, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY);
@@ -214,7 +214,7 @@ test_neighbours (void)
     guest_set_attribute (bridge, "driver/unbind", bridge);
   guest_bind (audio);
   bound_init (&serial, GUEST_SERIAL);
-  resetter = regiond_resetter_new (serial.sysfs);
+  resetter = regiond_resetter_new (serial.sysfs, "/run/regiond");
   g_assert_false (g_strv_contains (regiond_resetter_get_methods (resetter), "bus"));
   g_assert_false (regiond_hotreset_is_ours (bound_open (&serial), guest_group (serial.address)));
   guest_give_back (audio);

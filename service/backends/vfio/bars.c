@@ -199,11 +199,12 @@ regiond_bars_list_claimed (RegiondBars *self,
 
 void
 regiond_bars_set_cut (RegiondBars *self,
-                      gboolean     all)
+                      gboolean     all,
+                      RegiondBar  *but)
 {
   for (guint i = 0; i < BARS; i++)
     {
-      if (self->bars[i] != NULL && (all || self->claimed[i]))
+      if (self->bars[i] != NULL && self->bars[i] != but && (all || self->claimed[i]))
         regiond_bar_set_claimed (self->bars[i]);
     }
 }

@@ -40,8 +40,8 @@ gboolean     regiond_bars_claim (RegiondBars *self, RegiondHandle *handle, Regio
 guint        regiond_bars_list_claimed (RegiondBars *self, int *files);
 
 /* What has been claimed is cut for certain, or (@all) whatever there is, since the
- * device answers nobody: tells the BARs so. */
-void         regiond_bars_set_cut (RegiondBars *self, gboolean all);
+ * device answers nobody: tells the BARs so, all but @but (NULL: none). */
+void         regiond_bars_set_cut (RegiondBars *self, gboolean all, RegiondBar *but);
 
 /* The handle has been closed. */
 void         regiond_bars_set_free (RegiondBars *self);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "backends/vfio/custody.h"
 
+#include "backends/vfio/cleaner.h"
 #include "backends/vfio/config.h"
 #include "backends/vfio/errand.h"
 #include "backends/vfio/grip.h"
@@ -9,21 +10,17 @@
 #include "backends/vfio/lending.h"
 #include "backends/vfio/offer.h"
 #include "backends/vfio/remains.h"
-#include "backends/vfio/resetter.h"
 #include "backends/vfio/snapshot.h"
-#include "backends/vfio/zero.h"
 #include "error.h"
 
 struct _RegiondCustody {
   RegiondSysfs               *sysfs;
-  GStrv                       zero_regions;
   RegiondLoans               *loans;
   RegiondWatch               *watch;
   RegiondServer              *server;
-  const RegiondCustodyEvents *events;
-  GWeakRef                    owner;
+  RegiondTidings             *tidings;
   RegiondConfig              *config;
-  RegiondResetter            *resetter;
+  RegiondCleaner             *cleaner;
   RegiondGate                *gate;
   RegiondSnapshot            *snapshot;
   RegiondBars                *bars;
@@ -43,64 +40,13 @@ struct _RegiondCustody {
   int final;
 };
 
-/* What is told on the main thread. */
-
-typedef struct {
-  RegiondCustody *custody;
-  void (*tell) (GObject *owner);
-  GError         *failure;
-} News;
-
-static void
-news_free (gpointer data)
-{
-  News *self = data;
-
-  g_clear_error (&self->failure);
-  regiond_custody_unref (self->custody);
-  g_free (self);
-}
-
-static gboolean
-deliver (gpointer data)
-{
-  News *news = data;
-  g_autoptr (GObject) owner = g_weak_ref_get (&news->custody->owner);
-
-  if (owner != NULL && news->failure != NULL)
-    news->custody->events->failed (owner, news->failure);
-  else if (owner != NULL)
-    news->tell (owner);
-  return G_SOURCE_REMOVE;
-}
-
-/* Takes @failure. */
-static void
-post (RegiondCustody *self,
-      void (*tell) (GObject *owner),
-      GError         *failure)
-{
-  News *news = g_new (News, 1);
-
-  *news = (News){ regiond_custody_ref (self), tell, failure };
-  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, news, news_free);
-}
-
-static void
-post_changed (RegiondCustody *self)
-{
-  post (self, self->events->changed, NULL);
-}
-
 static void
 on_request (gpointer data)
 {
   RegiondCustody *self = data;
-  g_autoptr (GObject) owner = g_weak_ref_get (&self->owner);
 
   g_atomic_int_set (&self->leaving, TRUE);
-  if (owner != NULL)
-    self->events->leaving (owner);
+  regiond_tidings_tell_leaving (self->tidings);
 }
 
 /* How much is left of what was cut. */
@@ -130,7 +76,7 @@ loosen (RegiondCustody *self,
   if (!isolated)
     g_atomic_int_set (&self->ready, FALSE);
   if (changed)
-    post_changed (self);
+    regiond_tidings_post_changed (self->tidings);
   return isolated;
 }
 
@@ -155,9 +101,9 @@ cut_bar (RegiondCustody *self,
   else if (!regiond_grip_cut (self->grip, bar, &failure))
     {
       regiond_bar_set_failed (bar);
-      post (self, NULL, failure);
+      regiond_tidings_post_failure (self->tidings, failure);
     }
-  post_changed (self);
+  regiond_tidings_post_changed (self->tidings);
 }
 
 static void
@@ -198,59 +144,22 @@ static void
 learn_layout (RegiondCustody *self)
 {
   g_autoptr (GPtrArray) known = regiond_custody_ref_regions (self);
-  GPtrArray *more = regiond_layout_complete (known, regiond_grip_get_handle (self->grip));
+  GPtrArray *complete = regiond_layout_complete (known, regiond_grip_get_handle (self->grip));
 
   g_mutex_lock (&self->lock);
   g_clear_pointer (&self->regions, g_ptr_array_unref);
-  self->regions = more;
+  self->regions = complete;
   g_mutex_unlock (&self->lock);
-  post_changed (self);
+  regiond_tidings_post_changed (self->tidings);
 }
 
-static gboolean
-zero (RegiondCustody *self,
-      GError        **error)
-{
-  g_autoptr (GPtrArray) regions = regiond_custody_ref_regions (self);
-
-  for (guint i = 0; i < regions->len; i++)
-    {
-      RegiondRegion *region = g_ptr_array_index (regions, i);
-
-      if (g_strv_contains ((const char *const *) self->zero_regions, region->name) &&
-          !regiond_zero_region (regiond_grip_get_handle (self->grip), region->index, error))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-/* A device that cannot be reset says so (ResetMethods), and is lent as it is. */
-static gboolean
-reset_if_possible (RegiondCustody *self,
-                   gboolean        mapped,
-                   GError        **error)
-{
-  g_autoptr (GError) why = NULL;
-
-  if (!mapped && regiond_resetter_needs_handle (self->resetter) && !regiond_grip_enter (self->grip, error))
-    return FALSE;
-  if (regiond_resetter_reset (self->resetter, regiond_grip_get_handle (self->grip), mapped, &why))
-    return TRUE;
-  if (g_error_matches (why, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED) &&
-      regiond_resetter_get_methods (self->resetter)[0] == NULL)
-    return TRUE;
-
-  g_propagate_error (error, g_steal_pointer (&why));
-  return FALSE;
-}
-
-/* Through the open handle. */
 static gboolean
 make_fresh (RegiondCustody *self,
             GError        **error)
 {
-  return regiond_config_restore (self->config, error) && reset_if_possible (self, FALSE, error) &&
-         regiond_grip_isolate (self->grip, error) && zero (self, error);
+  g_autoptr (GPtrArray) regions = regiond_custody_ref_regions (self);
+
+  return regiond_cleaner_make_fresh (self->cleaner, self->grip, regions, error);
 }
 
 static gboolean
@@ -339,7 +248,7 @@ work_loosen (gpointer data)
 
   g_mutex_lock (&self->work);
   if (self->adopted && !loosen (self, &failure))
-    post (self, NULL, failure);
+    regiond_tidings_post_failure (self->tidings, failure);
   g_mutex_unlock (&self->work);
 }
 
@@ -366,7 +275,7 @@ tether (RegiondCustody *self,
 
   regiond_grip_tether (self->grip, 1);
   g_object_weak_ref (G_OBJECT (source), on_untethered, regiond_custody_ref (self));
-  post_changed (self);
+  regiond_tidings_post_changed (self->tidings);
 }
 
 static gboolean
@@ -389,7 +298,7 @@ on_unmapped (gpointer data,
   g_autoptr (RegiondCustody) self = data;
 
   if (regiond_bars_count_references (self->bars, FALSE) == 0)
-    post_changed (self);
+    regiond_tidings_post_changed (self->tidings);
 }
 
 /* While any BAR is mapped what is reached through the handle alone cannot be had. */
@@ -402,7 +311,7 @@ announce_mapping (RegiondCustody *self,
 
   g_object_weak_ref (G_OBJECT (hold), on_unmapped, regiond_custody_ref (self));
   if (regiond_bars_count_references (self->bars, FALSE) == 1)
-    post_changed (self);
+    regiond_tidings_post_changed (self->tidings);
 }
 
 static RegiondHold *
@@ -491,7 +400,7 @@ reset_in_place (RegiondCustody *self,
 {
   gboolean mapped = regiond_bars_count_references (self->bars, FALSE) > 0;
 
-  return reset_if_possible (self, mapped, error) && regiond_grip_isolate (self->grip, error);
+  return regiond_cleaner_reset (self->cleaner, self->grip, mapped, error) && regiond_grip_isolate (self->grip, error);
 }
 
 /* With nobody on it; the handle is open afterwards. */
@@ -657,7 +566,7 @@ regiond_custody_recover (RegiondCustody *self,
   self->recovered = reclaim (self, error);
   if (regiond_grip_get_handle (self->grip) == NULL)
     regiond_grip_let_go (self->grip);
-  post_changed (self);
+  regiond_tidings_post_changed (self->tidings);
   return self->recovered;
 }
 
@@ -674,7 +583,7 @@ regiond_custody_ref_regions (RegiondCustody *self)
 const char *const *
 regiond_custody_get_reset_methods (RegiondCustody *self)
 {
-  return regiond_resetter_get_methods (self->resetter);
+  return regiond_cleaner_get_methods (self->cleaner);
 }
 
 gboolean
@@ -703,15 +612,13 @@ custody_new (const RegiondCustodySetup *setup)
   RegiondGripSetup grip = { setup->sysfs, setup->group, setup->unsafe_noiommu };
 
   self->sysfs = regiond_sysfs_ref (setup->sysfs);
-  self->zero_regions = g_strdupv ((GStrv) setup->zero_regions);
   self->loans = regiond_loans_ref (setup->loans);
   self->watch = regiond_watch_ref (setup->watch);
   self->server = regiond_server_ref (setup->server);
-  self->events = setup->events;
-  g_weak_ref_init (&self->owner, setup->owner);
+  self->tidings = regiond_tidings_new (setup->owner, setup->events);
   self->snapshot = regiond_snapshot_new (regiond_sysfs_get_name (self->sysfs), setup->watch, setup->budget);
   self->config = grip.config = regiond_config_new (self->sysfs);
-  self->resetter = regiond_resetter_new (self->sysfs);
+  self->cleaner = regiond_cleaner_new (self->sysfs, setup->folder, self->config, setup->zero_regions);
   self->gate = grip.gate = regiond_gate_new (self->sysfs);
   self->bars = grip.bars = regiond_bars_new (self->sysfs, self->watch, setup->owner, setup->claim);
   self->grip = regiond_grip_new (&grip);
@@ -719,6 +626,15 @@ custody_new (const RegiondCustodySetup *setup)
   g_mutex_init (&self->work);
   g_mutex_init (&self->lock);
   return self;
+}
+
+static void
+work_recover (gpointer data)
+{
+  g_autoptr (RegiondCustody) self = data;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->work);
+
+  regiond_cleaner_recover (self->cleaner);
 }
 
 RegiondCustody *
@@ -735,6 +651,10 @@ regiond_custody_new (const RegiondCustodySetup *setup,
   self->regions = regions;
   regiond_grip_on_request (self->grip, on_request, self, (gpointer (*) (gpointer)) regiond_custody_ref,
                            (GDestroyNotify) regiond_custody_unref);
+
+  /* A crash in the middle of a reset. */
+  if (regiond_cleaner_must_recover (self->cleaner))
+    regiond_errand_send (work_recover, regiond_custody_ref (self));
   return self;
 }
 
@@ -750,16 +670,15 @@ clear (RegiondCustody *self)
   regiond_grip_free (self->grip);
   regiond_bars_free (self->bars);
   regiond_gate_unref (self->gate);
-  regiond_resetter_free (self->resetter);
+  regiond_cleaner_free (self->cleaner);
   regiond_config_unref (self->config);
   regiond_snapshot_free (self->snapshot);
   g_ptr_array_unref (self->regions);
   regiond_remains_free (self->remains);
-  g_weak_ref_clear (&self->owner);
+  regiond_tidings_unref (self->tidings);
   regiond_server_unref (self->server);
   regiond_watch_unref (self->watch);
   regiond_loans_unref (self->loans);
-  g_strfreev (self->zero_regions);
   regiond_sysfs_unref (self->sysfs);
   g_mutex_clear (&self->work);
   g_mutex_clear (&self->lock);

@@ -4,6 +4,7 @@
 #include "backends/backend.h"
 #include "backends/vfio/loans.h"
 #include "backends/vfio/sysfs.h"
+#include "backends/vfio/tidings.h"
 #include "budget.h"
 #include "mechanisms/bar.h"
 #include "mechanisms/memfd.h"
@@ -16,23 +17,17 @@
  * What blocks is done by one thread at a time, whichever calls. */
 typedef struct _RegiondCustody RegiondCustody;
 
-/* Called on the main thread. */
-typedef struct {
-  void (*changed) (GObject *owner); /* what can be had of it, or its regions */
-  void (*failed) (GObject *owner, const GError *failure);
-  void (*leaving) (GObject *owner); /* the kernel wants it back */
-} RegiondCustodyEvents;
-
 typedef struct {
   RegiondSysfs              *sysfs; /* its folder is named after the address */
   guint                      group;
   gboolean                   unsafe_noiommu;
   const char *const         *zero_regions; /* names */
+  const char                *folder; /* /run/regiond but in tests */
   RegiondLoans              *loans;
   RegiondWatch              *watch;
   RegiondBudget             *budget;
   RegiondServer             *server;
-  const RegiondCustodyEvents *events;
+  const RegiondTidingsEvents *events;
   GObject                   *owner; /* not kept alive */
   RegiondBarClaimFunc        claim; /* a BAR of the owner's is to be cut: regiond_custody_cut */
 } RegiondCustodySetup;

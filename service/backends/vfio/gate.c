@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "backends/vfio/gate.h"
 
+#include "backends/vfio/command.h"
 #include "backends/vfio/fault.h"
 #include "backends/vfio/layout.h"
 #include "error.h"
@@ -155,36 +156,22 @@ regiond_gate_get_handle (RegiondGate *self)
   return self->handle;
 }
 
-static gboolean
-write_command (int      fd,
-               gboolean on)
-{
-  guint16 command;
-
-  if (pread (fd, &command, sizeof command, PCI_COMMAND) != sizeof command)
-    return FALSE;
-
-  command = GUINT16_FROM_LE (command);
-  command = GUINT16_TO_LE (on ? command | PCI_COMMAND_MEMORY : command & ~PCI_COMMAND_MEMORY);
-  return pwrite (fd, &command, sizeof command, PCI_COMMAND) == sizeof command;
-}
-
 gboolean
 regiond_gate_set_decoding (RegiondGate *self,
                            gboolean     on,
                            GError     **error)
 {
-  g_autofree char *what = g_strdup_printf ("Cannot switch the memory decoding of %s %s",
-                                           regiond_sysfs_get_name (self->sysfs), on ? "on" : "off");
-  int fd = regiond_sysfs_open (self->sysfs, "config", O_RDWR);
-  gboolean written = fd >= 0 && write_command (fd, on);
-  int errsv = errno;
+  g_autofree char *what = NULL;
+  int errsv;
 
-  if (fd >= 0)
-    close (fd);
-  if (!written)
-    regiond_error_set_errno (error, errsv, what);
-  return written;
+  if (regiond_command_switch (self->sysfs, on ? PCI_COMMAND_MEMORY : 0, on ? 0 : PCI_COMMAND_MEMORY))
+    return TRUE;
+
+  errsv = errno;
+  what = g_strdup_printf ("Cannot switch the memory decoding of %s %s", regiond_sysfs_get_name (self->sysfs),
+                          on ? "on" : "off");
+  regiond_error_set_errno (error, errsv, what);
+  return FALSE;
 }
 
 /* Accesses. */

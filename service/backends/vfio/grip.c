@@ -344,8 +344,12 @@ regiond_grip_cut (RegiondGrip *self,
     regiond_grip_darken (self);
   regiond_gate_go (self->gate);
 
+  /* Of @bar a mapping may have escaped: where it is not dark after all, that is not
+   * cut. Whoever else has lost a mapping has lost it. */
   isolated = done && regiond_grip_isolate (self, error);
-  if (done && (isolated || !regiond_grip_is_dark (self)))
-    regiond_bars_set_cut (self->bars, regiond_grip_is_dark (self));
+  if (done && isolated)
+    regiond_bars_set_cut (self->bars, regiond_grip_is_dark (self), NULL);
+  else if (done)
+    regiond_bars_set_cut (self->bars, FALSE, regiond_grip_is_dark (self) ? bar : NULL);
   return isolated;
 }

@@ -2,6 +2,7 @@
 #include "backends/vfio/resetter.h"
 
 #include "backends/vfio/hotreset.h"
+#include "backends/vfio/narrowing.h"
 #include "error.h"
 
 #include <errno.h>
@@ -20,10 +21,11 @@
 #define PM "pm"
 
 struct _RegiondResetter {
-  RegiondSysfs *sysfs;
-  GStrv         methods;
-  gboolean      hot;    /* atomic */
-  gboolean      warned; /* of pm */
+  RegiondSysfs     *sysfs;
+  RegiondNarrowing *narrowing;
+  GStrv             methods;
+  gboolean          hot;    /* atomic */
+  gboolean          warned; /* of pm */
 };
 
 static const char *const hot_alone[] = { "hot", NULL };
@@ -64,15 +66,13 @@ has_neighbours (RegiondSysfs *sysfs)
 /* Sorted, each as often as it is there. After another one that failed, the success of
  * pm would be taken for a clean device. */
 static GStrv
-read_methods (RegiondSysfs *sysfs,
-              char        **former)
+read_methods (RegiondResetter *self)
 {
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  g_auto (GStrv) words = NULL;
-  gboolean crowded = has_neighbours (sysfs), any = FALSE;
+  g_autofree char *all = regiond_narrowing_read (self->narrowing);
+  g_auto (GStrv) words = g_strsplit (all != NULL ? all : "", " ", -1);
+  gboolean crowded = has_neighbours (self->sysfs), any = FALSE;
 
-  *former = regiond_sysfs_read (sysfs, "reset_method", NULL);
-  words = g_strsplit (*former != NULL ? *former : "", " ", -1);
   for (guint wanted = 0; wanted <= 3; wanted++)
     {
       for (gsize i = 0; words[i] != NULL; i++)
@@ -89,13 +89,14 @@ read_methods (RegiondSysfs *sysfs,
 }
 
 RegiondResetter *
-regiond_resetter_new (RegiondSysfs *sysfs)
+regiond_resetter_new (RegiondSysfs *sysfs,
+                      const char   *folder)
 {
   RegiondResetter *self = g_new0 (RegiondResetter, 1);
-  g_autofree char *former = NULL;
 
   self->sysfs = regiond_sysfs_ref (sysfs);
-  self->methods = read_methods (sysfs, &former);
+  self->narrowing = regiond_narrowing_new (sysfs, folder);
+  self->methods = read_methods (self);
   return self;
 }
 
@@ -103,6 +104,7 @@ void
 regiond_resetter_free (RegiondResetter *self)
 {
   g_strfreev (self->methods);
+  regiond_narrowing_free (self->narrowing);
   regiond_sysfs_unref (self->sysfs);
   g_free (self);
 }
@@ -117,6 +119,18 @@ gboolean
 regiond_resetter_needs_handle (RegiondResetter *self)
 {
   return g_atomic_int_get (&self->hot);
+}
+
+gboolean
+regiond_resetter_is_narrow (RegiondResetter *self)
+{
+  return regiond_narrowing_is_left (self->narrowing);
+}
+
+void
+regiond_resetter_widen (RegiondResetter *self)
+{
+  regiond_narrowing_end (self->narrowing);
 }
 
 /* FALSE where nothing answers. */
@@ -190,18 +204,11 @@ static gboolean
 perform (RegiondResetter *self,
          RegiondHandle   *handle,
          const char      *method,
-         const char      *former,
          GError         **error)
 {
-  gboolean alone = g_str_equal (method, former);
-  gboolean done = (alone || regiond_sysfs_write (self->sysfs, "reset_method", method, error)) &&
-                  set_off (self, handle, error);
-  g_autoptr (GError) why = NULL;
+  gboolean done = regiond_narrowing_begin (self->narrowing, method, error) && set_off (self, handle, error);
 
-  if (!alone && !regiond_sysfs_write (self->sysfs, "reset_method", former, &why) &&
-      regiond_sysfs_is_there (self->sysfs))
-    g_warning ("The reset methods of %s stay cut down to '%s': %s", regiond_sysfs_get_name (self->sysfs), method,
-               why->message);
+  regiond_narrowing_end (self->narrowing);
   return done;
 }
 
@@ -218,13 +225,12 @@ static gboolean
 try_one (RegiondResetter *self,
          RegiondHandle   *handle,
          const char      *method,
-         const char      *former,
          const guint8    *before,
          GString         *failures)
 {
   g_autoptr (GError) why = NULL;
 
-  if (!perform (self, handle, method, former, &why))
+  if (!perform (self, handle, method, &why))
     {
       g_string_append_printf (failures, "; %s: %s", method, why->message);
       return FALSE;
@@ -296,8 +302,7 @@ regiond_resetter_reset (RegiondResetter *self,
                         GError         **error)
 {
   g_autoptr (GString) failures = g_string_new (NULL);
-  g_autofree char *former = NULL;
-  g_auto (GStrv) methods = read_methods (self->sysfs, &former);
+  g_auto (GStrv) methods = read_methods (self);
   guint8 before[PCI_STD_HEADER_SIZEOF];
 
   if (!read_header (self->sysfs, before))
@@ -310,7 +315,7 @@ regiond_resetter_reset (RegiondResetter *self,
 
   for (gsize i = 0; methods[i] != NULL; i++)
     {
-      if (try_one (self, handle, methods[i], former, before, failures))
+      if (try_one (self, handle, methods[i], before, failures))
         return TRUE;
     }
 

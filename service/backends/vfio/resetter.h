@@ -7,11 +7,12 @@
 /* How a PCI device is made fresh: by the kernel, through the sysfs files
  * `reset_method` and `reset` (Linux 5.15 and later), which leave mappings standing;
  * where it has no such way, by VFIO's hot reset of its bus, if it is alone on that. Every
- * call but get_methods blocks, some for seconds, and a reset that hangs for as long
+ * call but get_methods and is_narrow blocks, some for seconds, and a reset that hangs for as long
  * as it hangs. One reset at a time. */
 typedef struct _RegiondResetter RegiondResetter;
 
-RegiondResetter   *regiond_resetter_new (RegiondSysfs *sysfs);
+/* @folder is where it is noted what `reset_method` was while it is changed (narrowing.h). */
+RegiondResetter   *regiond_resetter_new (RegiondSysfs *sysfs, const char *folder);
 void               regiond_resetter_free (RegiondResetter *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondResetter, regiond_resetter_free)
 
@@ -24,6 +25,10 @@ const char *const *regiond_resetter_get_methods (RegiondResetter *self);
 
 /* Whether a reset has shown that hot is the only way. */
 gboolean           regiond_resetter_needs_handle (RegiondResetter *self);
+
+/* Whether a former run has left `reset_method` changed, which widen puts right. */
+gboolean           regiond_resetter_is_narrow (RegiondResetter *self);
+void               regiond_resetter_widen (RegiondResetter *self);
 
 /* By the first of these that works. What can be checked is checked: that the device
  * answers as the one it was, and has its config space back; that it was cleaned
