@@ -210,6 +210,13 @@ item_new (RegiondProofs *self,
   return item;
 }
 
+/* A pidfd, a memfd: no file system is asked, and others' that hang need not keep it open. */
+static gboolean
+closes_at_once (int fd)
+{
+  return fcntl (fd, F_GET_SEALS) >= 0 || regiond_bond_is_pidfd (fd);
+}
+
 static void
 close_later (RegiondProofs *self,
              guint32        uid,
@@ -217,8 +224,7 @@ close_later (RegiondProofs *self,
 {
   Item *item;
 
-  /* No file system is asked. Nobody else's that hang keep it open. */
-  if (regiond_bond_is_pidfd (fd))
+  if (closes_at_once (fd))
     {
       close (fd);
       return;

@@ -501,35 +501,52 @@ test_same_serial (void)
   answer_kept (&guarded, G_MAXUINT);
 }
 
+/* Sends the client's message, which is taken, with one end of a pipe; the other one is returned. */
+static int
+send_with_pipe (Guarded      *self,
+                GDBusMessage *message)
+{
+  g_autoptr (GDBusMessage) taken = message;
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  g_autoptr (GError) error = NULL;
+  int ends[2];
+
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
+  g_assert_true (g_unix_set_fd_nonblocking (ends[0], TRUE, NULL));
+  g_unix_fd_list_append (list, ends[1], &error);
+  g_assert_no_error (error);
+  close (ends[1]);
+  g_dbus_message_set_destination (taken, g_dbus_connection_get_unique_name (self->service));
+  g_dbus_message_set_unix_fd_list (taken, list);
+  g_dbus_connection_send_message (self->client, taken, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, &error);
+  g_assert_no_error (error);
+  return ends[0];
+}
+
+/* Takes @end. */
+static void
+wait_nobody_has_the_other (int end)
+{
+  char byte;
+
+  wait_until (read (end, &byte, 1) == 0);
+  close (end);
+}
+
 static void
 test_fds (void)
 {
   g_auto (Guarded) guarded = { NULL };
-  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
-  g_autoptr (GDBusMessage) message = NULL;
   g_autoptr (GQueue) kept = g_queue_new ();
-  g_autoptr (GError) error = NULL;
-  int ends[2];
-  char byte;
+  int end;
 
   guarded_init (&guarded);
   guarded.kept = kept;
-  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
-  g_assert_cmpint (g_unix_fd_list_append (list, ends[1], &error), ==, 0);
-  g_assert_no_error (error);
-  close (ends[1]);
-  message = make_call (&guarded, OBJECT, 1);
-  g_dbus_message_set_unix_fd_list (message, list);
-  g_assert_true (g_dbus_connection_send_message (guarded.client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+  end = send_with_pipe (&guarded, make_call (&guarded, OBJECT, 1));
   wait_until (guarded.counted == 1);
   g_assert_cmpint (guarded.fds, ==, 0);
-
-  /* The call still waits, and nobody has the other end any more. */
-  g_clear_object (&message);
-  g_clear_object (&list);
-  g_assert_true (g_unix_set_fd_nonblocking (ends[0], TRUE, NULL));
-  wait_until (read (ends[0], &byte, 1) == 0);
-  close (ends[0]);
+  /* The call still waits. */
+  wait_nobody_has_the_other (end);
   answer_kept (&guarded, G_MAXUINT);
 }
 
@@ -538,25 +555,22 @@ static void
 test_left_fds (void)
 {
   g_auto (Guarded) guarded = { NULL };
-  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
-  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, OBJECT, INTERFACE, "OpenRegion");
-  int ends[2];
-  char byte;
+  int end;
 
   guarded_init (&guarded);
-  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
-  g_assert_true (g_unix_set_fd_nonblocking (ends[0], TRUE, NULL));
-  g_unix_fd_list_append (list, ends[1], NULL);
-  close (ends[1]);
-  g_dbus_message_set_destination (message, g_dbus_connection_get_unique_name (guarded.service));
-  g_dbus_message_set_unix_fd_list (message, list);
-  g_assert_true (g_dbus_connection_send_message (guarded.client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
-  g_clear_object (&message);
-  g_clear_object (&list);
+  end = send_with_pipe (&guarded, g_dbus_message_new_method_call (NULL, OBJECT, INTERFACE, "OpenRegion"));
   /* There is no such method: nobody has even looked at it. */
   wait_until (g_atomic_int_get (&guarded.errors) == 1);
-  wait_until (read (ends[0], &byte, 1) == 0);
-  close (ends[0]);
+  wait_nobody_has_the_other (end);
+}
+
+static void
+test_signal_with_fds (void)
+{
+  g_auto (Guarded) guarded = { NULL };
+
+  guarded_init (&guarded);
+  wait_nobody_has_the_other (send_with_pipe (&guarded, g_dbus_message_new_signal (OBJECT, INTERFACE, "Gift")));
 }
 
 static void
@@ -587,6 +601,7 @@ add_tests (void)
   g_test_add_func ("/guard/a-connection-has-few-verifications", test_verifies);
   g_test_add_func ("/guard/a-serial-taken-twice-outwits-nobody", test_same_serial);
   g_test_add_func ("/guard/descriptors-that-nobody-takes-are-closed", test_fds);
+  g_test_add_func ("/guard/descriptors-that-come-with-a-signal-are-closed", test_signal_with_fds);
   g_test_add_func ("/guard/descriptors-that-are-left-are-closed-with-the-answer", test_left_fds);
   g_test_add_func ("/guard/the-service-is-guarded", test_served);
 }
