@@ -21,6 +21,21 @@ check_open (const CtlShown *shown,
   return FALSE;
 }
 
+static gboolean
+check_new (GPtrArray      *list,
+           const CtlShown *shown,
+           GError        **error)
+{
+  for (guint i = 0; i < list->len; i++)
+    if (((CtlShown *) g_ptr_array_index (list, i))->fd == shown->fd)
+      {
+        g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "attach: descriptor %d is given twice", shown->fd);
+        return FALSE;
+      }
+
+  return TRUE;
+}
+
 static GPtrArray *
 parse_shown (char  **words,
              GError **error)
@@ -29,14 +44,12 @@ parse_shown (char  **words,
 
   for (char **word = words; *word != NULL; word++)
     {
-      CtlShown *shown = ctl_shown_parse (*word, error);
+      g_autoptr (CtlShown) shown = ctl_shown_parse (*word, error);
 
-      if (shown == NULL)
+      if (shown == NULL || !check_new (list, shown, error) || !check_open (shown, error))
         return NULL;
 
-      g_ptr_array_add (list, shown);
-      if (!check_open (shown, error))
-        return NULL;
+      g_ptr_array_add (list, g_steal_pointer (&shown));
     }
 
   return g_steal_pointer (&list);

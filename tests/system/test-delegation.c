@@ -367,6 +367,44 @@ test_a_process_that_ends_before_its_region_is_used_leaves_nothing_behind (void)
   world_wait_gone (scene.world, opened->path, 2000);
 }
 
+/* Two yeses have granted it, and it ends with either. */
+static void
+test_it_ends_with_the_right_to_open_for_another (void)
+{
+  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) own = NULL;
+  g_autofree char *path = NULL, *fd = NULL;
+
+  scene_init (&scene, "");
+  own = person_open (scene.alice, "shm0", "control", "rwm", "{}");
+  fd = hand_over (&scene, BIND, &path);
+  world_set_rules (scene.world, RULES_WHEN ("action.id != 'org.regiond1.delegate'"));
+  person_wait_signal (scene.alice, path, "Ended ('withdrawn',)");
+  world_expect_string (scene.world, own->path, LEASE_INTERFACE, "State", "active");
+}
+
+/* Who opened it may be gone, or be refused: the process is asked about. */
+static void
+test_a_detached_lease_ends_when_its_process_would_not_get_it (void)
+{
+  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = NULL;
+  g_autofree char *path = NULL, *fd = NULL;
+
+  scene_init (&scene, "");
+  hers = person_open (scene.alice, "shm0", "control", "rwm", "{}");
+  fd = hand_over (&scene, DETACH, &path);
+  world_set_rules (scene.world, RULES_WHEN ("action.lookup('target_uid') == '2002' && subject.user == 'bob'"));
+  person_wait_signal (scene.alice, hers->path, "Ended ('withdrawn',)");
+  world_expect_string (scene.world, path, LEASE_INTERFACE, "State", "active");
+  g_clear_pointer (&scene.alice, person_free);
+  world_expect_string (scene.world, path, LEASE_INTERFACE, "State", "active");
+
+  world_set_rules (scene.world, RULES_WHEN ("subject.user == 'alice'"));
+  world_wait_string (scene.world, path, LEASE_INTERFACE, "State", "lingering", 20000);
+  service_wait_log ("end shm0:bar2", path, "withdrawn", NULL);
+}
+
 int
 main (int argc,
       char **argv)
@@ -389,5 +427,9 @@ main (int argc,
                    test_a_process_that_ends_while_polkit_is_asked_gets_nothing);
   g_test_add_func ("/delegation/a-process-that-ends-before-its-region-is-used-leaves-nothing-behind",
                    test_a_process_that_ends_before_its_region_is_used_leaves_nothing_behind);
+  g_test_add_func ("/delegation/it-ends-with-the-right-to-open-for-another",
+                   test_it_ends_with_the_right_to_open_for_another);
+  g_test_add_func ("/delegation/a-detached-lease-ends-when-its-process-would-not-get-it",
+                   test_a_detached_lease_ends_when_its_process_would_not_get_it);
   return g_test_run ();
 }

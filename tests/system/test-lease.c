@@ -336,6 +336,35 @@ test_every_grant_and_refusal_is_logged (void)
   service_wait_log ("shm0", "bar2", alice->name, "released", NULL);
 }
 
+/* She may, as anybody may; but what she keeps of the old costs her the new, and then she waits until she lets go. */
+static void
+test_who_answers_a_revocation_by_opening_again_keeps_nothing (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) old = NULL, again = NULL, later = NULL;
+  g_autofree char *map = NULL, *later_map = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  old = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  map = person_map (alice, old->fd, "rw");
+  person_write (alice, map, "hers");
+  g_variant_unref (world_call (world, old->path, LEASE_INTERFACE, "Revoke",
+                               g_variant_new_parsed ("('enough', {'grace': <@u 300>})")));
+  person_wait_signal (alice, old->path, "RevokeRequested ('enough', 300)");
+  again = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  person_wait_signal (alice, old->path, "Ended ('revoked',)");
+  person_wait_signal (alice, again->path, "Ended ('superseded',)");
+  g_free (person_open_fails (alice, ERROR ("Lingering"), "shm0", "bar2", "rwm", "{}"));
+
+  person_let_go (alice, map, old->fd);
+  person_let_go (alice, NULL, again->fd);
+  world_wait_no_leases (world, 5000);
+  later = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  later_map = person_map (alice, later->fd, "rw");
+  person_expect_zeros (alice, later_map);
+}
+
 int
 main (int argc,
       char **argv)
@@ -354,5 +383,7 @@ main (int argc,
   g_test_add_func ("/lease/revoking-is-not-for-everybody", test_revoking_is_not_for_everybody);
   g_test_add_func ("/lease/a-number-is-never-used-again", test_a_number_is_never_used_again);
   g_test_add_func ("/lease/every-grant-and-refusal-is-logged", test_every_grant_and_refusal_is_logged);
+  g_test_add_func ("/lease/who-answers-a-revocation-by-opening-again-keeps-nothing",
+                   test_who_answers_a_revocation_by_opening_again_keeps_nothing);
   return g_test_run ();
 }

@@ -305,6 +305,7 @@ test_attach_to_nothing (void)
   g_autoptr (Result) nothing = tool_run (NULL, "attach", "3", "--", "true", NULL);
   g_autoptr (Result) standard = tool_run (NULL, "attach", "2", "--", "true", NULL);
   g_autoptr (Result) command = tool_run (NULL, "attach", "3", NULL);
+  g_autoptr (Result) twice = tool_run (NULL, "exec", "shm0:bar2:rwm", "--", program, "attach", "3", "3=x", "--", "true", NULL);
   g_autoptr (Result) file = tool_run (NULL, "exec", "shm0:bar2:rwm", "--", "sh", "-c", script, NULL);
 
   result_assert (nothing, 1);
@@ -312,6 +313,8 @@ test_attach_to_nothing (void)
   result_assert (standard, 2);
   result_assert (command, 2);
   assert_has (command->err, "attach: the command is missing");
+  result_assert (twice, 2);
+  assert_has (twice->err, "given twice");
   result_assert (file, 1);
   assert_has (file->err, "no active lease");
   g_assert_cmpuint (world_count_leases (world), ==, 0);
