@@ -8,6 +8,7 @@
 struct _CtlNews
 {
   GHashTable *abouts; /* object path → what it is, for people */
+  GHashTable *ids;    /* a device's object path → its id */
 };
 
 CtlNews *
@@ -16,6 +17,7 @@ ctl_news_new (void)
   CtlNews *news = g_new0 (CtlNews, 1);
 
   news->abouts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  news->ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return news;
 }
 
@@ -23,6 +25,7 @@ void
 ctl_news_free (CtlNews *news)
 {
   g_hash_table_unref (news->abouts);
+  g_hash_table_unref (news->ids);
   g_free (news);
 }
 
@@ -30,6 +33,17 @@ void
 ctl_news_forget (CtlNews *news)
 {
   g_hash_table_remove_all (news->abouts);
+  g_hash_table_remove_all (news->ids);
+}
+
+/* An id, or a lease's number. */
+static const char *
+get_name (CtlNews    *news,
+          const char *path)
+{
+  const char *id = g_hash_table_lookup (news->ids, path);
+
+  return id != NULL ? id : ctl_path_get_name (path);
 }
 
 static const char *
@@ -52,7 +66,8 @@ get_last_part (const char *name)
 }
 
 static char *
-describe (const char *kind,
+describe (CtlNews    *news,
+          const char *kind,
           GVariant   *properties)
 {
   const CtlObject object = { NULL, properties };
@@ -63,7 +78,7 @@ describe (const char *kind,
 
   device = ctl_object_get_string (&object, "Device");
   return g_strdup_printf ("%s %s %s, uid %u, pid %u%s%s",
-                          *device == '\0' ? "?" : ctl_path_get_name (device),
+                          *device == '\0' ? "?" : get_name (news, device),
                           ctl_object_get_string (&object, "Region"),
                           ctl_object_get_string (&object, "Access"),
                           (guint) ctl_object_get_number (&object, "Uid"),
@@ -78,7 +93,12 @@ remember (CtlNews    *news,
           const char *kind,
           GVariant   *properties)
 {
-  g_hash_table_insert (news->abouts, g_strdup (path), describe (kind, properties));
+  const CtlObject object = { NULL, properties };
+  const char *id = ctl_object_get_string (&object, "Id");
+
+  if (*id != '\0')
+    g_hash_table_insert (news->ids, g_strdup (path), g_strdup (id));
+  g_hash_table_insert (news->abouts, g_strdup (path), describe (news, kind, properties));
 }
 
 static void
@@ -110,7 +130,7 @@ tell (CtlNews    *news,
       const char *kind,
       const char *what)
 {
-  CtlEvent *event = ctl_event_new (kind, ctl_path_get_name (path), what);
+  CtlEvent *event = ctl_event_new (kind, get_name (news, path), what);
   const char *about = g_hash_table_lookup (news->abouts, path);
 
   event->path = g_strdup (path);
@@ -156,7 +176,10 @@ take_removed (CtlNews  *news,
       event = tell (news, path, get_kind (interfaces[i]), "removed");
 
   if (event != NULL)
-    g_hash_table_remove (news->abouts, path);
+    {
+      g_hash_table_remove (news->abouts, path);
+      g_hash_table_remove (news->ids, path);
+    }
   return event;
 }
 

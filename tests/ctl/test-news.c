@@ -78,6 +78,27 @@ test_invalidated (void)
                                                                          "invalidated")), ==, 1);
 }
 
+/* A PCI device's id is no element of a path. */
+static void
+test_pci_device (void)
+{
+  g_autoptr (CtlNews) news = ctl_news_new ();
+  g_autoptr (CtlEvent) added = take (news, "/org/regiond1", "InterfacesAdded",
+                                     "(objectpath '/org/regiond1/devices/0000_00_10_0', {'org.regiond1.Device': {"
+                                     "  'Id': <'0000:00:10.0'>, 'Description': <'FPGA'>}})");
+  g_autoptr (CtlEvent) refused = take (news, "/org/regiond1", "OpenRefused",
+                                       "(objectpath '/org/regiond1/devices/0000_00_10_0', 'bar2', 'r', ':1.9',"
+                                       " uint32 1000, uint32 42, 'org.regiond1.Error.Gone', 'left', uint32 0)");
+  g_autoptr (CtlEvent) lease = take (news, "/org/regiond1", "InterfacesAdded",
+                                     "(objectpath '" LEASE "', {'org.regiond1.Lease': {"
+                                     "  'Device': <objectpath '/org/regiond1/devices/0000_00_10_0'>, 'Region': <'bar2'>,"
+                                     "  'Access': <'r'>, 'Uid': <uint32 1000>, 'Pid': <uint32 42>}})");
+
+  assert_text (added, "device 0000:00:10.0 added: FPGA");
+  assert_text (refused, "device 0000:00:10.0 refused: bar2 r, uid 1000, pid 42, Gone");
+  assert_text (lease, "lease 17 added: 0000:00:10.0 bar2 r, uid 1000, pid 42");
+}
+
 #define REFUSED(omitted) \
   "(objectpath '/org/regiond1/devices/shm0', 'bar2', 'rwm', ':1.9', uint32 1000, uint32 42, " \
   " 'org.regiond1.Error.Busy', 'somebody has it', uint32 " omitted ")"
@@ -133,6 +154,7 @@ main (int    argc,
   g_test_add_func ("/news/life-of-a-lease", test_life_of_a_lease);
   g_test_add_func ("/news/lines-are-short", test_lines_are_short);
   g_test_add_func ("/news/invalidated-is-for-programs", test_invalidated);
+  g_test_add_func ("/news/a-pci-device-has-its-address", test_pci_device);
   g_test_add_func ("/news/refused", test_refused);
   g_test_add_func ("/news/ended", test_ended);
   g_test_add_func ("/news/other-signals", test_others);
