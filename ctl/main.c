@@ -23,6 +23,7 @@ static const CtlVerb verbs[] = {
   { "revoke", "LEASE [REASON]", 1, 2, "End somebody's lease", ctl_verb_revoke },
   { "reset", "DEVICE", 1, 1, "Reset a device", ctl_verb_reset },
   { "verify", "DEVICE", 1, 1, "Tell whether nothing of ended leases is left", ctl_verb_verify },
+  { "explain", "DEVICE:REGION:ACCESS", 1, 1, "Tell whether a region could be opened, and why", ctl_verb_explain },
   { "add", "ID NAME=SIZE…", 2, G_MAXINT, "Make a device of shared memory", ctl_verb_add },
   { "remove", "DEVICE", 1, 1, "Take a device of shared memory away", ctl_verb_remove },
   { "bind", "ADDRESS", 1, 1, "Take a PCI device from its driver, to be lent", ctl_verb_bind },

@@ -29,6 +29,7 @@ CTL_VERB (attach);
 CTL_VERB (bind);
 CTL_VERB (dump);
 CTL_VERB (exec);
+CTL_VERB (explain);
 CTL_VERB (leases);
 CTL_VERB (list);
 CTL_VERB (monitor);

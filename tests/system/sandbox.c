@@ -21,7 +21,7 @@
 
 #define MORE_GROUPS \
   "alice:x:2001:\nbob:x:2002:\ncarol:x:2003:\nregions-admin:x:2009:\nwitness:x:2010:\n" \
-  "regions:x:2100:alice,bob,carol\n"
+  "regions:x:2100:alice,bob,carol\noperators:x:2101:bob\n"
 
 static void
 mount_or_fail (const char *source,
