@@ -239,6 +239,30 @@ test_a_neighbour_goes_on_after_a_cut (void)
   unbind_as (bob, address, NULL);
 }
 
+#define PRODUCER "/run/systemd/system/producer.service"
+
+/* As docs/containers.md has it: a service of alice's is started with its region. */
+static void
+test_a_service_is_given_its_region (void)
+{
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) kept = person_open (bob, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *mapping = person_map (bob, kept->fd, "rw");
+  g_autofree char *unit = NULL;
+
+  unit = g_strdup_printf ("[Service]\nType=oneshot\nUser=alice\n"
+                          "ExecStart=/usr/bin/regionctl --no-ask-password exec shm0:bar2:rwm=ring -- "
+                          "%s ring from-a-unit\n", g_getenv ("REGIOND_TEST_LISTENER"));
+  g_assert_cmpint (g_mkdir_with_parents ("/run/systemd/system", 0755), ==, 0);
+  sandbox_write (PRODUCER, unit);
+  g_free (output_of ("systemctl daemon-reload"));
+  g_free (output_of ("systemctl start producer.service"));
+  person_expect_text (bob, mapping, "from-a-unit");
+  g_free (person_do (bob, "unmap", mapping, NULL));
+  release (bob, kept);
+  g_unlink (PRODUCER);
+}
+
 static void
 test_nothing_is_wrong_in_the_journal (void)
 {
@@ -373,6 +397,7 @@ main (int argc,
   g_test_add_func ("/systemd/device-is-bound-and-mapped", test_a_device_is_bound_and_mapped);
   g_test_add_func ("/systemd/disk-is-reset-and-given-back", test_a_disk_is_reset_and_given_back);
   g_test_add_func ("/systemd/neighbour-goes-on-after-a-cut", test_a_neighbour_goes_on_after_a_cut);
+  g_test_add_func ("/systemd/a-service-is-given-its-region", test_a_service_is_given_its_region);
   g_test_add_func ("/systemd/nothing-wrong-in-the-journal", test_nothing_is_wrong_in_the_journal);
   g_test_add_func ("/systemd/killed-service-is-back-and-has-cut", test_a_killed_service_is_back_and_has_cut);
   g_test_add_func ("/systemd/without-modules", test_it_does_what_it_can_without_modules);
