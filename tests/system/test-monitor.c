@@ -90,6 +90,19 @@ test_who_was_refused (Scene *scene,
   wait_to_read (scene, "device shm0 refused: bar2 rwm, uid 2003");
 }
 
+/* Bob gave her his descriptor, and she may not have it. */
+static void
+test_who_may_not_attach (Scene *scene,
+                         gconstpointer option)
+{
+  g_autoptr (Stay) stay = stay_begin (scene->bob, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *passed = person_pass (scene->bob, stay->opened->fd, scene->carol);
+  guint serial = person_send_attach (scene->carol, passed, "{}");
+
+  g_free (person_finish_failure (scene->carol, serial, DENIED));
+  wait_to_read (scene, "device shm0 refused: bar2 rwm, uid 2003");
+}
+
 static void
 test_why_somebody_was_busy (Scene *scene,
                             gconstpointer option)
@@ -192,6 +205,7 @@ main (int argc,
   g_test_add ("/monitor/" name, Scene, option, scene_set_up, func, scene_tear_down)
   ADD ("who-got-what-and-why-it-ended", NULL, test_who_got_what_and_why_it_ended);
   ADD ("who-was-refused", NULL, test_who_was_refused);
+  ADD ("who-may-not-attach", NULL, test_who_may_not_attach);
   ADD ("why-somebody-was-busy", NULL, test_why_somebody_was_busy);
   ADD ("a-reset", NULL, test_a_reset);
   ADD ("a-restart", NULL, test_a_restart);
