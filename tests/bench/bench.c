@@ -144,12 +144,21 @@ bench_open (GDBusConnection *bus,
   return bench_open_with (bus, name, path, "rwm", lease);
 }
 
-int
-bench_open_with (GDBusConnection *bus,
-                 const char      *name,
-                 const char      *path,
-                 const char      *access,
-                 char           **lease)
+/* Where the call goes. */
+typedef struct
+{
+  const char *name;
+  const char *path;
+  const char *interface;
+  const char *method;
+} Callee;
+
+static int
+call_for_lease (GDBusConnection *bus,
+                const Callee    *callee,
+                GVariant        *arguments,
+                GUnixFDList     *shown,
+                char           **lease)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = NULL;
@@ -157,15 +166,41 @@ bench_open_with (GDBusConnection *bus,
   gint32 handle;
   int fd;
 
-  reply = g_dbus_connection_call_with_unix_fd_list_sync (bus, name, path, BENCH_DEVICE_INTERFACE, "OpenRegion",
-                                                         g_variant_new ("(ssa{sv})", BENCH_REGION, access, NULL),
-                                                         G_VARIANT_TYPE ("(ho)"), G_DBUS_CALL_FLAGS_NO_AUTO_START,
-                                                         BENCH_DEADLINE * 1000, NULL, &fds, NULL, &error);
-  bench_check (path, error);
+  reply = g_dbus_connection_call_with_unix_fd_list_sync (bus, callee->name, callee->path, callee->interface,
+                                                         callee->method, arguments, G_VARIANT_TYPE ("(ho)"),
+                                                         G_DBUS_CALL_FLAGS_NO_AUTO_START, BENCH_DEADLINE * 1000, shown,
+                                                         &fds, NULL, &error);
+  bench_check (callee->path, error);
   g_variant_get (reply, "(ho)", &handle, lease);
   fd = g_unix_fd_list_get (fds, handle, &error);
   bench_check ("the fd of the reply", error);
   return fd;
+}
+
+int
+bench_open_with (GDBusConnection *bus,
+                 const char      *name,
+                 const char      *path,
+                 const char      *access,
+                 char           **lease)
+{
+  const Callee callee = { name, path, BENCH_DEVICE_INTERFACE, "OpenRegion" };
+
+  return call_for_lease (bus, &callee, g_variant_new ("(ssa{sv})", BENCH_REGION, access, NULL), NULL, lease);
+}
+
+int
+bench_attach (GDBusConnection *bus,
+              int              shown,
+              char           **lease)
+{
+  const Callee callee = { BENCH_SERVICE, "/org/regiond1", "org.regiond1.Manager", "AttachLease" };
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_unix_fd_list_append (fds, shown, &error);
+  bench_check ("the fd that is shown", error);
+  return call_for_lease (bus, &callee, g_variant_new ("(ha{sv})", 0, NULL), fds, lease);
 }
 
 void

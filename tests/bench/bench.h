@@ -60,6 +60,9 @@ int bench_open (GDBusConnection *bus, const char *name, const char *path, char *
 /* The same with another access. */
 int bench_open_with (GDBusConnection *bus, const char *name, const char *path, const char *access, char **lease);
 
+/* Calls AttachLease and shows @shown, which stays the caller's. */
+int bench_attach (GDBusConnection *bus, int shown, char **lease);
+
 /* Releases a lease whose fd and mappings are gone already. */
 void bench_release (GDBusConnection *bus, const char *lease);
 

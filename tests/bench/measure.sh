@@ -270,12 +270,18 @@ measure_few () {
   ! wanted g || measure_together
   ! wanted h || measure_lent
   ! wanted j || measure_exec
+  ! wanted k || measure_attach
   stop_service
 }
 
 measure_exec () {
   note "(j) running a command with regions"
   as_user "$programs/bench-exec" j "$exec_rounds" "$build/ctl/regionctl"
+}
+
+measure_attach () {
+  note "(k) attaching"
+  as_user "$programs/bench-attach" k "$rounds" 0
 }
 
 # A device for each of the clients.
@@ -304,7 +310,7 @@ measure_all () {
   write_devices "$BENCH_WORK/each" $(yes 4K | head -n 64)
   # shellcheck disable=SC2046
   write_devices "$BENCH_WORK/many" $(yes 4K | head -n "$devices")
-  ! wanted a b d f g h j || measure_few
+  ! wanted a b d f g h j k || measure_few
   ! wanted i || measure_each
   ! wanted c e || measure_many
 }

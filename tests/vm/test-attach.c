@@ -132,7 +132,8 @@ test_a_proxied_bar_is_only_its_own (void)
   bench_revoke (share.bench, share.hers);
   g_free (person_fail (share.bench->bob, "ENOTCONN", "pread", share.shown, "0", NULL));
   text = person_do (share.bench->bob, "pread", share.his->fd, "0", NULL);
-  g_assert_cmpstr (text, ==, "kept");
+  /* Others may have written more behind it. */
+  g_assert_true (g_str_has_prefix (text, "kept"));
 }
 
 static void
