@@ -16,7 +16,8 @@
 #define SHOWN SANDBOX_DIR "/shown"
 #define LOG SANDBOX_DIR "/session.log"
 
-#define AS_ALICE "/usr/bin/setpriv", "--reuid=2001", "--regid=2001", "--init-groups"
+/* Who becomes somebody else is not told of our death any more, but for this. */
+#define AS_ALICE "/usr/bin/setpriv", "--reuid=2001", "--regid=2001", "--init-groups", "--pdeathsig=KILL"
 
 gboolean
 desktop_is_possible (void)
