@@ -4,8 +4,7 @@
 #include "device.h"
 #include "error.h"
 #include "leases.h"
-
-#include <time.h>
+#include "pace.h"
 
 /* What a dying process is allowed until its references must be gone. */
 #define PATIENCE_US (250 * 1000)
@@ -16,10 +15,6 @@
 #define LOOKS 64
 #define FIRST_LOOK_MS 4
 #define LAST_LOOK_MS 32
-
-/* Who has very many leases must not keep everybody waiting while they are
- * looked at: a tenth of the time is enough. */
-#define REST_FACTOR 9
 
 /* And for as long as an ended lease has no proof, now and then: nothing says
  * when the kernel gets round to freeing the credentials. */
@@ -36,8 +31,7 @@ struct _RegiondTenancy {
   gboolean                    changed; /* since it was last announced */
   guint                       timer;
   guint                       interval; /* ms */
-  gint64                      cost;   /* of the last look: µs of the processor's time */
-  gint64                      looked; /* when that ended */
+  RegiondPace                 pace;  /* who has very many leases must not keep everybody waiting */
   guint                       looks; /* to come */
   gint64                      unsettled_since; /* without a break; 0: it is settled */
   gboolean                    laden; /* something is held against ended leases */
@@ -438,33 +432,22 @@ look_at_active (RegiondTenancy *self)
     }
 }
 
-/* Of this thread, in µs: while it stands still for others it is no burden. */
-static gint64
-get_processor_time (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
-  return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 void
 regiond_tenancy_look (RegiondTenancy *self)
 {
   g_autoptr (GObject) owner = g_object_ref (self->owner);
-  gint64 start = get_processor_time ();
 
+  regiond_pace_begin (&self->pace);
   look_at_ended (self);
   look_at_active (self);
-  self->looked = g_get_monotonic_time ();
-  self->cost = get_processor_time () - start;
+  regiond_pace_end (&self->pace);
   announce (self);
 }
 
 gint64
 regiond_tenancy_get_rest (RegiondTenancy *self)
 {
-  return MAX (0, self->looked + self->cost * REST_FACTOR - g_get_monotonic_time ());
+  return regiond_pace_get_rest (&self->pace);
 }
 
 static gboolean
@@ -478,7 +461,7 @@ static gboolean on_look (gpointer data);
 static void
 set_timer (RegiondTenancy *self)
 {
-  self->timer = g_timeout_add (MAX (self->interval, self->cost * REST_FACTOR / 1000), on_look, self);
+  self->timer = g_timeout_add (MAX (self->interval, regiond_pace_get_pause (&self->pace) / 1000), on_look, self);
 }
 
 static gboolean

@@ -128,11 +128,12 @@ test_yes (Fixture *f)
 static void
 test_timeout (Fixture *f)
 {
-  g_autoptr (RegiondAuthority) authority = make_authority (500, 1000);
   guint withdrawn = fake_polkit_count_withdrawn (f->polkit);
 
   for (int interactive = 0; interactive < 2; interactive++)
     {
+      /* A prompt has the first of the two until polkit has been asked, however busy the machine is. */
+      g_autoptr (RegiondAuthority) authority = make_authority (interactive ? 10000 : 500, 1000);
       g_auto (Answer) answer = { authority, FALSE, FALSE, NULL };
 
       fake_polkit_set_answer (f->polkit, interactive ? FAKE_POLKIT_PROMPT : FAKE_POLKIT_HANG);
