@@ -428,20 +428,24 @@ listen_to (RegiondHold    *hold,
   return TRUE;
 }
 
-/* Whether the kernel has not dropped the file system yet. */
+/* Whether the kernel has not dropped the file system yet. From the end on the fd is no connection's. */
 static gboolean
 is_connected (RegiondProxy *self)
 {
   struct fuse_session *session = use_session (self);
   struct pollfd state = { 0 };
+  gboolean ended;
 
   if (session == NULL)
     return FALSE;
 
   state.fd = fuse_session_fd (session);
   poll (&state, 1, 0);
+  g_mutex_lock (&self->lock);
+  ended = self->ended;
+  g_mutex_unlock (&self->lock);
   let_go_session (self);
-  return (state.revents & POLLERR) == 0;
+  return !ended && (state.revents & POLLERR) == 0;
 }
 
 /* It is the only file of a file system that has a number of its own for as long as it is
