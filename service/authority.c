@@ -557,7 +557,6 @@ has_room (RegiondAuthority *self,
 static GTask *
 check_new (RegiondAuthority   *self,
            RegiondQuestion    *question,
-           RegiondQueue       *queue,
            GAsyncReadyCallback callback,
            gpointer            data)
 {
@@ -566,7 +565,7 @@ check_new (RegiondAuthority   *self,
 
   check->authority = g_rc_box_acquire (self);
   check->question = question;
-  check->queue = queue;
+  check->queue = self->checks;
   check->since = g_get_monotonic_time ();
   g_task_set_task_data (task, check, (GDestroyNotify) check_free);
   return task;
@@ -589,25 +588,26 @@ enqueue (GTask        *task,
   serve (self);
 }
 
+/* A call's; takes @task. */
 static void
-start (GTask        *task,
+start (GTask        *taken,
+       gboolean      opinion,
        GCancellable *cancellable)
 {
+  g_autoptr (GTask) task = taken;
   Check *check = g_task_get_task_data (task);
   RegiondAuthority *self = check->authority;
 
+  check->opinion = opinion;
   if (g_cancellable_is_cancelled (cancellable))
+    refuse_departed (task);
+  else if (has_room (self, task))
     {
-      refuse_departed (task);
-      return;
+      check->counted = TRUE;
+      regiond_counts_change (self->connections, check->question->subject, 1);
+      set_deadline (task, self->patience.timeout);
+      enqueue (task, cancellable);
     }
-  if (!has_room (self, task))
-    return;
-
-  check->counted = TRUE;
-  regiond_counts_change (self->connections, check->question->subject, 1);
-  set_deadline (task, self->patience.timeout);
-  enqueue (task, cancellable);
 }
 
 void
@@ -617,9 +617,7 @@ regiond_authority_check (RegiondAuthority   *self,
                          GAsyncReadyCallback callback,
                          gpointer            data)
 {
-  g_autoptr (GTask) task = check_new (self, question, self->checks, callback, data);
-
-  start (task, cancellable);
+  start (check_new (self, question, callback, data), FALSE, cancellable);
 }
 
 gboolean
@@ -637,10 +635,7 @@ regiond_authority_foretell (RegiondAuthority   *self,
                             GAsyncReadyCallback callback,
                             gpointer            data)
 {
-  g_autoptr (GTask) task = check_new (self, question, self->checks, callback, data);
-
-  ((Check *) g_task_get_task_data (task))->opinion = TRUE;
-  start (task, cancellable);
+  start (check_new (self, question, callback, data), TRUE, cancellable);
 }
 
 void
@@ -650,9 +645,11 @@ regiond_authority_review (RegiondAuthority   *self,
                           GAsyncReadyCallback callback,
                           gpointer            data)
 {
-  g_autoptr (GTask) task = check_new (self, question, self->reviews, callback, data);
+  g_autoptr (GTask) task = check_new (self, question, callback, data);
+  Check *check = g_task_get_task_data (task);
 
-  ((Check *) g_task_get_task_data (task))->opinion = TRUE;
+  check->queue = self->reviews;
+  check->opinion = TRUE;
   enqueue (task, cancellable);
 }
 
@@ -666,6 +663,14 @@ regiond_authority_answer_finish (RegiondAuthority *self,
 
   *answer = value >= 0 ? value : REGIOND_ANSWER_NO;
   return value >= 0;
+}
+
+gboolean
+regiond_authority_has_polkit (RegiondAuthority *self)
+{
+  g_autofree char *owner = self->polkit != NULL ? polkit_authority_get_owner (self->polkit) : NULL;
+
+  return owner != NULL;
 }
 
 guint

@@ -21,6 +21,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondAuthority, regiond_authority_free)
 /* Which policy is in force: another number after every sign that it may be another. */
 guint             regiond_authority_get_epoch (RegiondAuthority *self);
 
+/* Whether polkit is there to be asked, as far as is known. */
+gboolean          regiond_authority_has_polkit (RegiondAuthority *self);
+
 /* Told of such signs on the main thread: polkit announces a change, without
  * saying what has changed; @restarted: polkitd is there again. */
 typedef void (*RegiondAuthorityFunc) (gpointer data, gboolean restarted);

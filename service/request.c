@@ -421,8 +421,11 @@ make_question (RegiondRequest        *self,
   regiond_question_add (question, "offset", offset);
   regiond_question_add (question, "length", length);
   regiond_question_add (question, "exclusive", self->window.exclusive ? "true" : "false");
-  regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));
-  regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
+  if (self->mechanism != REGIOND_MECHANISM_NONE)
+    {
+      regiond_question_add (question, "mechanism", regiond_mechanism_to_string (self->mechanism));
+      regiond_question_add (question, "revocation", regiond_revocation_to_string (self->revocation));
+    }
   regiond_question_add (question, "label", self->label);
   regiond_question_add (question, "proof", self->shown != NULL ? "fd" : "");
   if (self->bond != NULL)

@@ -23,33 +23,56 @@ struct _RegiondReview {
   gboolean         again;        /* one more after it */
 };
 
+/* A lease, and one of its questions. The lease is not kept: what has ended meanwhile
+ * is to be let go of. */
+typedef struct {
+  GWeakRef         lease;
+  RegiondQuestion *question;
+  gboolean         lost; /* it would not be granted now */
+} Stake;
+
 /* All questions that are asked again at the same time. */
 struct _Round {
   RegiondReview *review;
   GCancellable  *stop;
-  guint          n_open;   /* questions without an answer */
-  gboolean       failed;   /* polkit cannot be asked */
-  GPtrArray     *withdrawn; /* RegiondLease */
+  GPtrArray     *stakes; /* Stake */
+  guint          n_open; /* questions without an answer */
+  gboolean       failed; /* some could not be answered */
 };
-
-/* A lease, and one of its questions. */
-typedef struct {
-  RegiondLease    *lease;
-  RegiondQuestion *question;
-} Stake;
 
 /* One question, and those who live by the answer. */
 typedef struct {
   Round           *round;
   RegiondQuestion *question;
-  GArray          *stakes; /* Stake */
+  GPtrArray       *stakes; /* the round's */
 } Inquiry;
 
-static void
-stake_clear (Stake *self)
+static Stake *
+stake_new (RegiondLease    *lease,
+           RegiondQuestion *question)
 {
+  Stake *self = g_new0 (Stake, 1);
+
+  g_weak_ref_init (&self->lease, lease);
+  self->question = regiond_question_ref (question);
+  return self;
+}
+
+static void
+stake_free (Stake *self)
+{
+  g_weak_ref_clear (&self->lease);
   regiond_question_unref (self->question);
-  g_object_unref (self->lease);
+  g_free (self);
+}
+
+/* A reference, or NULL: it has ended. */
+static RegiondLease *
+stake_get_lease (Stake *self)
+{
+  g_autoptr (RegiondLease) lease = g_weak_ref_get (&self->lease);
+
+  return lease != NULL && !regiond_lease_has_ended (lease) ? g_steal_pointer (&lease) : NULL;
 }
 
 static Inquiry *
@@ -58,8 +81,7 @@ inquiry_new (Round           *round,
 {
   Inquiry *self = g_new (Inquiry, 1);
 
-  *self = (Inquiry){ round, regiond_question_ref (question), g_array_new (FALSE, FALSE, sizeof (Stake)) };
-  g_array_set_clear_func (self->stakes, (GDestroyNotify) stake_clear);
+  *self = (Inquiry){ round, regiond_question_ref (question), g_ptr_array_new () };
   return self;
 }
 
@@ -67,7 +89,7 @@ static void
 inquiry_free (Inquiry *self)
 {
   regiond_question_unref (self->question);
-  g_array_unref (self->stakes);
+  g_ptr_array_unref (self->stakes);
   g_free (self);
 }
 
@@ -80,14 +102,14 @@ round_new (RegiondReview *review)
 
   self->review = g_rc_box_acquire (review);
   self->stop = g_cancellable_new ();
-  self->withdrawn = g_ptr_array_new_with_free_func (g_object_unref);
+  self->stakes = g_ptr_array_new_with_free_func ((GDestroyNotify) stake_free);
   return self;
 }
 
 static void
 round_free (Round *self)
 {
-  g_ptr_array_unref (self->withdrawn);
+  g_ptr_array_unref (self->stakes);
   g_object_unref (self->stop);
   g_rc_box_release (self->review);
   g_free (self);
@@ -117,6 +139,22 @@ withdraw (GPtrArray *leases)
         }
       regiond_tenancy_end_some (tenancy, its, REGIOND_END_WITHDRAWN);
     }
+}
+
+static GPtrArray *
+list_lost (Round *self)
+{
+  GPtrArray *leases = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < self->stakes->len; i++)
+    {
+      Stake *stake = g_ptr_array_index (self->stakes, i);
+      RegiondLease *lease = stake->lost ? stake_get_lease (stake) : NULL;
+
+      if (lease != NULL)
+        g_ptr_array_add (leases, lease);
+    }
+  return leases;
 }
 
 static void begin (RegiondReview *self);
@@ -161,7 +199,9 @@ finish (Round *round)
     self->round = NULL;
   if (self->daemon != NULL)
     {
-      withdraw (round->withdrawn);
+      g_autoptr (GPtrArray) lost = list_lost (round);
+
+      withdraw (lost);
       if (round->failed)
         take_time (self);
       if (current && self->again)
@@ -172,14 +212,13 @@ finish (Round *round)
 
 /* A remembered password counts as one that is yet to be given. */
 static gboolean
-is_granted (Stake        *stake,
-            RegiondAnswer answer)
+is_granted (RegiondLease    *lease,
+            RegiondQuestion *question,
+            RegiondAnswer    answer)
 {
-  RegiondAuthorization rule = regiond_tenancy_get_authorization (get_tenancy (stake->lease));
-
   if (answer == REGIOND_ANSWER_YES || answer == REGIOND_ANSWER_NO)
     return answer == REGIOND_ANSWER_YES;
-  return rule == REGIOND_AUTHORIZATION_CONTINUING && stake->question->prompted;
+  return regiond_tenancy_get_authorization (get_tenancy (lease)) == REGIOND_AUTHORIZATION_CONTINUING && question->prompted;
 }
 
 static void
@@ -188,23 +227,46 @@ take_answer (Inquiry      *self,
 {
   for (guint i = 0; i < self->stakes->len; i++)
     {
-      Stake *stake = &g_array_index (self->stakes, Stake, i);
+      Stake *stake = g_ptr_array_index (self->stakes, i);
+      g_autoptr (RegiondLease) lease = stake_get_lease (stake);
 
       stake->question->epoch = self->question->epoch;
-      if (!is_granted (stake, answer))
-        g_ptr_array_add (self->round->withdrawn, g_object_ref (stake->lease));
+      stake->lost = lease != NULL && !is_granted (lease, stake->question, answer);
     }
 }
 
-/* Where polkit cannot be asked the others wait in vain. */
-static void
-give_up (Round        *round,
-         const GError *error)
+static gboolean
+is_of_use (Inquiry *self)
 {
-  if (!round->failed)
-    g_message ("Leases could not be reviewed, and stay until they can be: %s", error->message);
-  round->failed = TRUE;
-  g_cancellable_cancel (round->stop);
+  for (guint i = 0; i < self->stakes->len; i++)
+    {
+      g_autoptr (RegiondLease) lease = stake_get_lease (g_ptr_array_index (self->stakes, i));
+
+      if (lease != NULL)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+/* About one who has left there is nothing to say any more: that is no reason to ask about
+ * nobody else. Where polkit is gone the others wait in vain. */
+static void
+miss_answer (Inquiry      *self,
+             const GError *error)
+{
+  Round *round = self->round;
+
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && is_of_use (self))
+    {
+      g_message ("A lease could not be reviewed, and stays until it can be: %s", error->message);
+      round->failed = TRUE;
+    }
+  if (!regiond_authority_has_polkit (round->review->daemon->authority))
+    {
+      round->failed = TRUE;
+      g_cancellable_cancel (round->stop);
+    }
 }
 
 static void
@@ -221,7 +283,7 @@ on_answer (GObject      *source,
   if (daemon != NULL && regiond_authority_answer_finish (daemon->authority, result, &answer, &error))
     take_answer (inquiry, answer);
   else if (daemon != NULL)
-    give_up (round, error);
+    miss_answer (inquiry, error);
 
   round->n_open--;
   if (round->n_open == 0)
@@ -240,21 +302,20 @@ add_lease (Round        *round,
   for (guint i = 0; i < questions->len; i++)
     {
       RegiondQuestion *question = g_ptr_array_index (questions, i);
-      Stake stake = { g_object_ref (lease), regiond_question_ref (question) };
-      g_autofree char *key = regiond_question_make_key (question);
-      Inquiry *inquiry = g_hash_table_lookup (inquiries, key);
+      g_autofree char *key = question->epoch != epoch ? regiond_question_make_key (question) : NULL;
+      Inquiry *inquiry = key != NULL ? g_hash_table_lookup (inquiries, key) : NULL;
+      Stake *stake;
 
-      if (question->epoch == epoch)
-        {
-          stake_clear (&stake);
-          continue;
-        }
+      if (key == NULL)
+        continue;
       if (inquiry == NULL)
         {
           inquiry = inquiry_new (round, question);
           g_hash_table_insert (inquiries, g_steal_pointer (&key), inquiry);
         }
-      g_array_append_val (inquiry->stakes, stake);
+      stake = stake_new (lease, question);
+      g_ptr_array_add (round->stakes, stake);
+      g_ptr_array_add (inquiry->stakes, stake);
     }
 }
 

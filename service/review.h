@@ -14,8 +14,8 @@
  * those that come while one runs, one more is made. What is not an edit of rules or
  * actions (rulebook.h) waits until ten seconds after the round before, if there was one.
  *
- * No answer is none: where polkit cannot be asked the round is over, nothing ends
- * for that, and what has not been answered is asked in ten seconds. */
+ * No answer is none: nothing ends for want of one, and what has not been answered is
+ * asked in ten seconds; where polkit is gone, all of the round. */
 typedef struct _RegiondReview RegiondReview;
 
 /* @daemon has it, and its authority and watch already. */

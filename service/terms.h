@@ -50,7 +50,7 @@ typedef enum {
 const char *regiond_device_state_to_string (RegiondDeviceState state);
 
 /* What becomes of a lease when the policy changes (Authorization= in the
- * configuration); a higher value is stricter. */
+ * configuration). */
 typedef enum {
   REGIOND_AUTHORIZATION_ONE_SHOT,   /* nothing */
   REGIOND_AUTHORIZATION_CONTINUING, /* it ends when it would not be granted now, prompts aside if there was one */

@@ -250,8 +250,6 @@ test_what_cannot_be_had_is_not_supported (void)
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'length': <uint64 4096>}");
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'revocation': <'immediate'>}");
   opened = person_open (alice, "shm0", "bar2", "rwm", "{'revocation': <'detached'>}");
-  g_free (person_fail (alice, ERROR ("NotSupported"), "call", MANAGER_PATH, MANAGER_INTERFACE, "AttachLease",
-                       "(handle 0, @a{sv} {})", opened->fd, NULL));
 }
 
 int

@@ -444,6 +444,34 @@ count_answered (Waiter *waiters,
   return answered;
 }
 
+/* About them polkit has nothing to say; the others are reviewed all the same, in that round. */
+static void
+test_those_who_leave_meanwhile (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+  Waiter waiters[60] = { { NULL, FALSE, FALSE } };
+  gint64 start;
+
+  world_set_rules (world, RULES ("true"));
+  opened = person_open (alice, "shm0", "bar2", "r", "{}");
+  for (guint i = 0; i < G_N_ELEMENTS (waiters); i++)
+    start_waiting (&waiters[i], UID_BOB);
+  while (count_answered (waiters, G_N_ELEMENTS (waiters)) < G_N_ELEMENTS (waiters))
+    ;
+  start = g_get_monotonic_time ();
+  polkit_write_rules (RULES ("subject.user == 'bob'"));
+  for (guint i = 0; i < G_N_ELEMENTS (waiters); i++)
+    {
+      listen_for (3);
+      stop_waiting (&waiters[i]);
+    }
+  person_wait_signal (alice, opened->path, WITHDRAWN);
+  /* Another round would be ten seconds later. */
+  g_assert_cmpuint (milliseconds_since (start), <, 9000);
+}
+
 /* What ends the script may end polkitd as well (122 crashes now and then); then it is
  * started again, as the system does. */
 static gboolean
@@ -675,6 +703,7 @@ main (int argc,
   g_test_add_func ("/policy/a-burst-costs-one-round", test_a_burst_costs_one_round);
   g_test_add_func ("/policy/agents-that-come-and-go", test_agents_that_come_and_go);
   g_test_add_func ("/policy/polkitd-away-and-back", test_polkitd_away_and_back);
+  g_test_add_func ("/policy/those-who-leave-meanwhile", test_those_who_leave_meanwhile);
   g_test_add_func ("/policy/a-rule-that-loops", test_a_rule_that_loops);
   g_test_add_func ("/policy/a-thousand-leases", test_a_thousand_leases);
   g_test_add_func ("/policy/a-client-that-opens-again", test_a_client_that_opens_again);

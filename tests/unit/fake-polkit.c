@@ -51,6 +51,14 @@ respond (GDBusMethodInvocation *invocation,
       return;
     }
 
+  if (answer == FAKE_POLKIT_NOBODY)
+    {
+      g_variant_builder_clear (&details);
+      g_dbus_method_invocation_return_dbus_error (invocation, "org.freedesktop.DBus.Error.NameHasNoOwner",
+                                                  "Could not get UID of name");
+      return;
+    }
+
   if (answer == FAKE_POLKIT_REMEMBERED)
     g_variant_builder_add (&details, "{ss}", "polkit.temporary_authorization_id", "tmpauthz7");
   g_dbus_method_invocation_return_value (

@@ -14,6 +14,7 @@ typedef enum {
   FAKE_POLKIT_CHALLENGE,
   FAKE_POLKIT_REMEMBERED, /* yes, from a temporary authorization */
   FAKE_POLKIT_FAIL,       /* as for an action that it does not know */
+  FAKE_POLKIT_NOBODY,     /* an error: whom it is about has left the bus */
   FAKE_POLKIT_HANG,       /* no answer until another is set */
   FAKE_POLKIT_PASSWORD,   /* a challenge; and yes where a person may be asked */
   FAKE_POLKIT_PROMPT,     /* a challenge; and no answer, as above, where a person may be asked */

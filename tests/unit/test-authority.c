@@ -2,7 +2,6 @@
 #include "fixture.h"
 
 #include "authority.h"
-#include "permit.h"
 
 #include <string.h>
 
@@ -416,87 +415,6 @@ test_cancelled_before (Fixture *f)
   g_assert_error (answer.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
-typedef struct {
-  gboolean done, allowed;
-  gboolean in_vain; /* as the one who asks would know */
-  GError  *error;
-} Leave;
-
-static void
-on_permitted (GObject      *source,
-              GAsyncResult *result,
-              gpointer      data)
-{
-  Leave *leave = data;
-
-  leave->allowed = regiond_permit_ask_finish (result, &leave->error);
-  leave->done = TRUE;
-}
-
-static gboolean
-is_worthwhile (gpointer data,
-               GError **error)
-{
-  Leave *leave = data;
-
-  if (leave->in_vain)
-    g_set_error_literal (error, REGIOND_ERROR, REGIOND_ERROR_BUSY, "In vain");
-  return !leave->in_vain;
-}
-
-static void
-on_vanished (gpointer lease)
-{
-  g_assert_not_reached ();
-}
-
-static void
-test_permit (Fixture *f)
-{
-  g_autoptr (RegiondAuthority) authority = make_authority (10000, 10000);
-  GDBusConnection *own = fixture_connect (f), *caller = fixture_connect (f);
-  RegiondClients *clients = regiond_clients_new (own, on_vanished);
-  RegiondClient *client = regiond_clients_get (clients, g_dbus_connection_get_unique_name (caller));
-  Leave yes = { FALSE, FALSE, FALSE, NULL }, no = yes, identity = yes, vain = yes, gone = yes;
-  guint asked = fake_polkit_count_asked (f->polkit);
-
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
-  regiond_permit_ask (authority, client, make_question (FALSE), NULL, on_permitted, &yes);
-  wait_until (yes.done);
-  g_assert_true (yes.allowed);
-  g_assert_cmpuint (regiond_client_get_uid (client), !=, G_MAXUINT32);
-
-  /* Without a question it is only asked who it is. */
-  regiond_permit_ask (authority, client, NULL, NULL, on_permitted, &identity);
-  wait_until (identity.done);
-  g_assert_true (identity.allowed);
-  vain.in_vain = TRUE;
-  regiond_permit_ask (authority, client, make_question (FALSE), is_worthwhile, on_permitted, &vain);
-  wait_until (vain.done);
-  g_assert_error (vain.error, REGIOND_ERROR, REGIOND_ERROR_BUSY);
-  g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked + 1);
-
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_NO);
-  regiond_permit_ask (authority, client, make_question (FALSE), is_worthwhile, on_permitted, &no);
-  wait_until (no.done);
-  g_assert_error (no.error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
-
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
-  regiond_permit_ask (authority, client, make_question (FALSE), NULL, on_permitted, &gone);
-  fake_polkit_wait_asked (f->polkit, asked + 3);
-  client_leave (caller);
-  wait_until (gone.done);
-  g_assert_error (gone.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
-  g_clear_error (&vain.error);
-  g_clear_error (&no.error);
-  g_clear_error (&gone.error);
-  regiond_client_unref (client);
-  regiond_clients_free (clients);
-  client_leave (own);
-}
-
 /* What polkit is said to say. */
 typedef struct {
   RegiondAuthority *authority;
@@ -717,7 +635,6 @@ add_tests (void)
   add ("/authority/who-has-many-calls-has-one-asked-at-a-time", test_one_at_a_time);
   add ("/authority/prompts-of-one-user-stop-nobody", test_prompts_stop_nobody);
   add ("/authority/prompts-of-four-users-stop-no-fifth", test_prompts_of_many);
-  add ("/authority/first-who-then-whether-it-is-of-use-then-polkit", test_permit);
   add ("/authority/what-it-would-say-without-a-prompt", test_opinions);
   add ("/authority/what-is-foretold-is-counted-what-is-reviewed-is-not", test_opinions_are_counted);
   add ("/authority/reviews-wait-for-calls-but-not-for-ever", test_reviews_wait);

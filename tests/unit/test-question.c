@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "answer.h"
+#include "question.h"
 
 static RegiondQuestion *
 make_question (const char *subject,
@@ -72,37 +72,11 @@ test_nothing (void)
 }
 
 static void
-test_answers (void)
-{
-  static const struct {
-    gboolean      authorized, challenge, remembered;
-    RegiondAnswer answer;
-  } cases[] = {
-    { TRUE, FALSE, FALSE, REGIOND_ANSWER_YES },
-    { FALSE, TRUE, FALSE, REGIOND_ANSWER_CHALLENGE },
-    { TRUE, FALSE, TRUE, REGIOND_ANSWER_REMEMBERED },
-    { FALSE, FALSE, FALSE, REGIOND_ANSWER_NO },
-  };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autoptr (PolkitDetails) details = polkit_details_new ();
-      g_autoptr (PolkitAuthorizationResult) result = NULL;
-
-      if (cases[i].remembered)
-        polkit_details_insert (details, "polkit.temporary_authorization_id", "tmpauthz1");
-      result = polkit_authorization_result_new (cases[i].authorized, cases[i].challenge, details);
-      g_assert_cmpint (regiond_answer_read (result), ==, cases[i].answer);
-    }
-}
-
-static void
 add_tests (void)
 {
   g_test_add_func ("/question/what-polkit-cannot-tell-apart-is-one", test_same);
   g_test_add_func ("/question/whatever-differs-makes-another-one", test_other);
   g_test_add_func ("/question/it-may-have-no-details", test_nothing);
-  g_test_add_func ("/question/what-polkit-says-to-it", test_answers);
 }
 
 int

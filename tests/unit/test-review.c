@@ -269,6 +269,62 @@ test_dies_while_asked (void)
   wait_until (count_ends (owner) == 1);
 }
 
+/* What cannot be answered about one is no reason to ask about nobody else; and he is
+ * asked about again. */
+static void
+test_one_error (void)
+{
+  g_autoptr (Fixture) f = serve ("");
+  g_autoptr (Owner) one = owner_new (f), other = owner_new (f), third = owner_new (f);
+  guint asked;
+  gint64 start;
+
+  open_ring (one, NULL);
+  open_ring (other, NULL);
+  open_ring (third, NULL);
+  asked = fake_polkit_count_asked (f->polkit);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  fake_polkit_announce (f->polkit);
+  fake_polkit_wait_asked (f->polkit, asked + 1);
+  start = g_get_monotonic_time ();
+  fake_polkit_answer_one (f->polkit, FAKE_POLKIT_NOBODY);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_NO);
+  wait_until (count_ends (one) + count_ends (other) + count_ends (third) == 2);
+  let_it_act (f);
+  g_assert_cmpuint (client_count_leases (f->person, RING), ==, 1);
+  fake_polkit_wait_asked (f->polkit, asked + 4);
+  wait_until (count_ends (one) + count_ends (other) + count_ends (third) == 3);
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 9 * G_USEC_PER_SEC);
+}
+
+/* Who leaves while polkit is asked has ended, and holds nothing until the round is over. */
+static void
+test_leaves_meanwhile (void)
+{
+  g_autoptr (Fixture) f = serve ("MaxLeasesPerUser=2");
+  g_autoptr (Owner) sitting = owner_new (f), leaving = owner_new (f);
+  g_autofree char *lease = NULL;
+  guint asked;
+  int fd;
+
+  open_ring (sitting, NULL);
+  open_ring (leaving, NULL);
+  asked = fake_polkit_count_asked (f->polkit);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  fake_polkit_announce (f->polkit);
+  fake_polkit_wait_asked (f->polkit, asked + 2);
+  g_clear_pointer (&leaving, owner_free);
+  wait_until (client_count_leases (f->person, RING) == 1);
+  wait_until (client_sees_lingering (f->person, RING, 0));
+
+  /* Its place is free, though polkit has not answered about it. */
+  fake_polkit_answer_one (f->polkit, FAKE_POLKIT_YES);
+  fake_polkit_answer_one (f->polkit, FAKE_POLKIT_NOBODY);
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_YES);
+  lease = client_must_open (f->person, RING, "data", "rm", NULL, &fd);
+  close (fd);
+}
+
 /* Anybody can make polkit announce something: ten seconds lie between two rounds. */
 static void
 test_pause (void)
@@ -349,6 +405,8 @@ add_tests (void)
   g_test_add_func ("/review/one-shot-is-asked-once", test_one_shot);
   g_test_add_func ("/review/a-restarted-polkit-is-asked-again-one-that-is-away-ends-nothing", test_restart);
   g_test_add_func ("/review/no-answer-is-no-answer", test_dies_while_asked);
+  g_test_add_func ("/review/an-error-about-one-is-about-one", test_one_error);
+  g_test_add_func ("/review/who-leaves-meanwhile-holds-nothing", test_leaves_meanwhile);
   g_test_add_func ("/review/who-comes-and-goes-costs-a-round-in-ten-seconds", test_pause);
   g_test_add_func ("/review/a-change-while-it-is-opened-is-not-missed", test_change_while_opening);
   g_test_add_func ("/review/the-service-may-end-meanwhile", test_shutdown);
