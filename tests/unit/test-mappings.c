@@ -242,11 +242,18 @@ test_not_permitted (void)
 }
 
 static void
+test_nothing_asked (void)
+{
+  g_assert_cmpint (regiond_mappings_look (NULL, 0, soon ()), ==, REGIOND_MAPPINGS_UNKNOWN);
+}
+
+static void
 add_tests (void)
 {
   g_test_add_func ("/mappings/one-that-has-its-pages-is-seen", test_live);
   g_test_add_func ("/mappings/what-was-zapped-is-not", test_zapped);
   g_test_add_func ("/mappings/another-file-is-not", test_unmapped);
+  g_test_add_func ("/mappings/who-asks-for-nothing-is-told-nothing", test_nothing_asked);
   g_test_add_func ("/mappings/a-holder-that-runs-cannot-be-told", test_running);
   g_test_add_func ("/mappings/a-thread-that-outlives-the-first-is-seen", test_thread_that_stays);
   g_test_add_func ("/mappings/any-of-several-files-counts", test_second_file);

@@ -316,7 +316,8 @@ regiond_mappings_look (const int *files,
   RegiondMappings answer;
   GThread *thread;
 
-  if (self == NULL)
+  /* Where nothing is claimed nothing is zapped, and nothing has been looked at. */
+  if (self == NULL || n_files == 0)
     return REGIOND_MAPPINGS_UNKNOWN;
   thread = g_thread_try_new ("mappings", work, g_atomic_rc_box_acquire (self), NULL);
   if (thread == NULL)

@@ -28,5 +28,5 @@ typedef enum {
  * Needs CAP_SYS_PTRACE and everybody's /proc/PID. Blocks: some milliseconds for
  * each hundred processes, half a second or four looks while holders keep running,
  * and until @deadline (monotonic µs) at the most: whoever keeps his mappings busy
- * can hold up for any time who reads of them. UNKNOWN then. */
+ * can hold up for any time who reads of them. UNKNOWN then, and where there are no files. */
 RegiondMappings regiond_mappings_look (const int *files, guint n_files, gint64 deadline);
