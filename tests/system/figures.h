@@ -27,7 +27,8 @@ void figures_tell (Figures *figures,
 gboolean figures_have_sanitizer (void);
 
 /*
- * AFTER has no more of anything than BEFORE, for COUNT leases between them. Of
+ * AFTER has no more of anything than BEFORE, for COUNT leases between them, and
+ * there come to be no more keys, of which other programs may have some for a while. Of
  * memory it may have LEAST KiB more, or 20 bytes a lease if that is more; with
  * a sanitizer, memory is left to its own leak check.
  */
