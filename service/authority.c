@@ -170,9 +170,13 @@ judge (GTask                     *task,
 {
   Check *check = g_task_get_task_data (task);
   RegiondAnswer answer = regiond_answer_read (result);
+  gboolean prompted = check->queue == check->authority->prompts;
 
+  /* A password would have done; so polkit says where one was wrong, or the agent left. */
+  if (prompted && answer == REGIOND_ANSWER_NO)
+    answer = REGIOND_ANSWER_CHALLENGE;
   settle (check);
-  check->question->prompted = answer == REGIOND_ANSWER_YES && check->queue == check->authority->prompts;
+  check->question->prompted = answer == REGIOND_ANSWER_YES && prompted;
   if (answer == REGIOND_ANSWER_YES)
     g_task_return_boolean (task, TRUE);
   else

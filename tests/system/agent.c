@@ -32,6 +32,7 @@ struct Agent
   gboolean running;
   char *message;
   guint count;
+  guint withdrawn;
 };
 
 static guint64
@@ -86,6 +87,9 @@ on_call (GDBusConnection *connection,
 
   if (!g_str_equal (method, "BeginAuthentication"))
     {
+      g_mutex_lock (&agent->lock);
+      agent->withdrawn++;
+      g_mutex_unlock (&agent->lock);
       g_dbus_method_invocation_return_value (invocation, NULL);
       return;
     }
@@ -177,15 +181,28 @@ agent_get_message (Agent *agent)
   return message;
 }
 
-guint
-agent_count (Agent *agent)
+static guint
+get_count (Agent *agent,
+           guint *where)
 {
   guint count;
 
   g_mutex_lock (&agent->lock);
-  count = agent->count;
+  count = *where;
   g_mutex_unlock (&agent->lock);
   return count;
+}
+
+guint
+agent_count (Agent *agent)
+{
+  return get_count (agent, &agent->count);
+}
+
+guint
+agent_count_withdrawn (Agent *agent)
+{
+  return get_count (agent, &agent->withdrawn);
 }
 
 static gboolean

@@ -23,6 +23,9 @@ char *agent_get_message (Agent *agent);
 /* How many prompts there were. */
 guint agent_count (Agent *agent);
 
+/* How many of them polkit has taken back. */
+guint agent_count_withdrawn (Agent *agent);
+
 void agent_free (Agent *agent);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Agent, agent_free)

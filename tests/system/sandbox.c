@@ -19,6 +19,12 @@
   "regions-admin:x:2009:2009:Admin:/nonexistent:/usr/sbin/nologin\n" \
   "witness:x:2010:2010:Witness:/nonexistent:/usr/sbin/nologin\n"
 
+/* The password is SANDBOX_PASSWORD. */
+#define MORE_PASSWORDS \
+  "regions-admin:$6$regiond$p9XYrIqVdLBC57r25erqzyImpbtFpEJ8cMpbNao" \
+  "jyWbpkQ/6vAMvQN4XqubFsWInHtBB96f/05hUu0ojF5vj20" \
+  ":19000:0:99999:7:::\n"
+
 #define MORE_GROUPS \
   "alice:x:2001:\nbob:x:2002:\ncarol:x:2003:\nregions-admin:x:2009:\nwitness:x:2010:\n" \
   "regions:x:2100:alice,bob,carol\noperators:x:2101:bob\n"
@@ -179,5 +185,6 @@ sandbox_enter (void)
   g_assert_cmpint (g_mkdir_with_parents ("/run/systemd/journal", 0755), ==, 0);
   g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=" SANDBOX_SOCKET, TRUE);
   sandbox_bring_people ();
+  extend_file ("/etc/shadow", "shadow", MORE_PASSWORDS);
   replace_polkit_folders ();
 }

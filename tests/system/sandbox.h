@@ -11,6 +11,9 @@
 #define UID_WITNESS 2010
 #define GID_REGIONS 2100
 
+/* What the admin types at a prompt. */
+#define SANDBOX_PASSWORD "secret"
+
 /* Where everything private lies: visible to this process and its children only. */
 #define SANDBOX_DIR "/run/dbus/regiond-test"
 #define SANDBOX_ACTIONS SANDBOX_DIR "/actions"

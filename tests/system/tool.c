@@ -209,12 +209,14 @@ tool_free (Tool *tool)
   g_free (tool);
 }
 
+/* Takes PROGRAM. */
 static Session *
 start_session (guint columns,
+               char *program,
                const char *argument,
                va_list args)
 {
-  g_autoptr (GPtrArray) argv = make_argv (sandbox_installed ("usr/bin/regionctl"), argument, args);
+  g_autoptr (GPtrArray) argv = make_argv (program, argument, args);
   const struct winsize size = { .ws_row = 24, .ws_col = columns };
   Session *session = g_new0 (Session, 1);
 
@@ -238,7 +240,21 @@ session_start (guint columns,
   va_list args;
 
   va_start (args, argument);
-  session = start_session (columns, argument, args);
+  session = start_session (columns, sandbox_installed ("usr/bin/regionctl"), argument, args);
+  va_end (args);
+  return session;
+}
+
+Session *
+session_start_program (const char *program,
+                       const char *argument,
+                       ...)
+{
+  Session *session;
+  va_list args;
+
+  va_start (args, argument);
+  session = start_session (80, g_strdup (program), argument, args);
   va_end (args);
   return session;
 }
@@ -318,7 +334,7 @@ tool_run_on_terminal (guint columns,
   va_list args;
 
   va_start (args, argument);
-  session = start_session (columns, argument, args);
+  session = start_session (columns, sandbox_installed ("usr/bin/regionctl"), argument, args);
   va_end (args);
   return session_finish (session);
 }

@@ -71,6 +71,11 @@ Session *session_start (guint columns,
                         const char *argument,
                         ...) G_GNUC_NULL_TERMINATED;
 
+/* Another program instead, by its full path. */
+Session *session_start_program (const char *program,
+                                const char *argument,
+                                ...) G_GNUC_NULL_TERMINATED;
+
 /* Waits until TEXT has been shown. */
 void session_wait_for (Session *session,
                        const char *text);
