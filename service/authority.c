@@ -251,6 +251,7 @@ ask (GTask                        *task,
   Check *check = g_task_get_task_data (task);
   RegiondQuestion *question = check->question;
   g_autoptr (PolkitSubject) about = regiond_question_get_about (question);
+  g_autoptr (PolkitDetails) details = regiond_question_make_details (question);
 
   check->epoch = check->authority->epoch;
   check->stop = g_cancellable_new ();
@@ -259,7 +260,7 @@ ask (GTask                        *task,
       check->since = g_get_monotonic_time ();
       set_deadline (task, check->authority->patience.timeout);
     }
-  polkit_authority_check_authorization (check->authority->polkit, about, question->action, question->details, flags,
+  polkit_authority_check_authorization (check->authority->polkit, about, question->action, details, flags,
                                         check->stop, on_checked, task);
 }
 

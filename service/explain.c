@@ -51,11 +51,12 @@ refuse (Explain *explain,
 static GVariant *
 list_details (RegiondQuestion *question)
 {
-  g_auto (GStrv) keys = polkit_details_get_keys (question->details);
+  g_autoptr (PolkitDetails) details = regiond_question_make_details (question);
+  g_auto (GStrv) keys = polkit_details_get_keys (details);
   GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{ss}"));
 
   for (guint i = 0; keys != NULL && keys[i] != NULL; i++)
-    g_variant_builder_add (&builder, "{ss}", keys[i], polkit_details_lookup (question->details, keys[i]));
+    g_variant_builder_add (&builder, "{ss}", keys[i], polkit_details_lookup (details, keys[i]));
   return g_variant_builder_end (&builder);
 }
 

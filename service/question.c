@@ -13,7 +13,6 @@ regiond_question_new (const char            *action,
   self->action = action;
   self->subject = g_strdup (g_dbus_method_invocation_get_sender (invocation));
   self->purpose = purpose;
-  self->details = polkit_details_new ();
   self->interactive = interactive || (flags & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION);
   return self;
 }
@@ -30,7 +29,7 @@ clear (RegiondQuestion *self)
   g_free (self->subject);
   g_free (self->purpose);
   g_clear_object (&self->about);
-  g_clear_object (&self->details);
+  g_free (self->details);
 }
 
 void
@@ -44,7 +43,29 @@ regiond_question_add (RegiondQuestion *self,
                       const char      *key,
                       const char      *value)
 {
-  polkit_details_insert (self->details, key, value);
+  gsize key_size = strlen (key) + 1, value_size = strlen (value) + 1;
+  char *end;
+
+  self->details = g_realloc (self->details, self->details_size + key_size + value_size);
+  end = self->details + self->details_size;
+  memcpy (end, key, key_size);
+  memcpy (end + key_size, value, value_size);
+  self->details_size += key_size + value_size;
+}
+
+PolkitDetails *
+regiond_question_make_details (RegiondQuestion *self)
+{
+  PolkitDetails *details = polkit_details_new ();
+
+  for (gsize at = 0; at < self->details_size;)
+    {
+      const char *key = self->details + at, *value = key + strlen (key) + 1;
+
+      polkit_details_insert (details, key, value);
+      at = value + strlen (value) + 1 - self->details;
+    }
+  return details;
 }
 
 void
@@ -91,18 +112,19 @@ regiond_question_make_key (RegiondQuestion *self)
 {
   g_autoptr (PolkitSubject) about = regiond_question_get_about (self);
   g_autofree char *subject = polkit_subject_to_string (about);
-  g_auto (GStrv) details = polkit_details_get_keys (self->details);
-  guint n = details != NULL ? g_strv_length (details) : 0;
+  g_autoptr (PolkitDetails) details = regiond_question_make_details (self);
+  g_auto (GStrv) keys = polkit_details_get_keys (details);
+  guint n = keys != NULL ? g_strv_length (keys) : 0;
   GString *key = g_string_new (NULL);
 
   append (key, self->action);
   append (key, subject);
   if (n > 0)
-    qsort (details, n, sizeof details[0], compare);
+    qsort (keys, n, sizeof keys[0], compare);
   for (guint i = 0; i < n; i++)
     {
-      append (key, details[i]);
-      append (key, polkit_details_lookup (self->details, details[i]));
+      append (key, keys[i]);
+      append (key, polkit_details_lookup (details, keys[i]));
     }
   return g_string_free (key, FALSE);
 }

@@ -14,7 +14,8 @@ typedef struct {
   PolkitSubject *about;       /* whom it is about; NULL: @subject */
   guint32        uid;         /* @subject's user */
   char          *purpose;     /* for error messages: "open region bar2 (rwm) of device shm0" */
-  PolkitDetails *details;     /* docs/polkit.md is the vocabulary */
+  char          *details;     /* docs/polkit.md is the vocabulary: key, NUL, value, NUL, …: every lease has one */
+  gsize          details_size;
   gboolean       interactive; /* a person may be asked */
   gboolean       prompted;    /* a person has been asked, and said yes */
   guint          epoch;       /* of the policy by which it was answered last; 0: it has not been */
@@ -27,6 +28,9 @@ RegiondQuestion *regiond_question_new (const char *action, GDBusMethodInvocation
 RegiondQuestion *regiond_question_ref (RegiondQuestion *self);
 void             regiond_question_unref (RegiondQuestion *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondQuestion, regiond_question_unref)
+
+/* As polkit's library wants them. */
+PolkitDetails   *regiond_question_make_details (RegiondQuestion *self);
 
 /* Whom it is about; a reference. */
 PolkitSubject   *regiond_question_get_about (RegiondQuestion *self);

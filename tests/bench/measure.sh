@@ -271,6 +271,7 @@ measure_few () {
   ! wanted h || measure_lent
   ! wanted j || measure_exec
   ! wanted k || measure_attach
+  ! wanted l || measure_policy
   stop_service
 }
 
@@ -282,6 +283,11 @@ measure_exec () {
 measure_attach () {
   note "(k) attaching"
   as_user "$programs/bench-attach" k "$rounds" 0
+}
+
+measure_policy () {
+  note "(l) a policy that changes"
+  "$programs/bench-policy" l "$policy_rounds" "$BENCH_WORK/rules/90-bench.rules" "$bench_user"
 }
 
 # A device for each of the clients.
@@ -298,9 +304,9 @@ measure_many () {
 }
 
 measure_all () {
-  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 access_rounds=1000 together_rounds=20 lent_rounds=200 flow_rounds=16 exec_rounds=200 devices=1000 clients=100 leases=100
+  rounds=400 death_rounds=200 copy_rounds=32 start_rounds=20 end_rounds=5 access_rounds=1000 together_rounds=20 lent_rounds=200 flow_rounds=16 exec_rounds=200 policy_rounds=30 devices=1000 clients=100 leases=100
   if [ -n "$quick" ]; then
-    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 access_rounds=100 together_rounds=3 lent_rounds=20 flow_rounds=2 exec_rounds=20 clients=10
+    rounds=40 death_rounds=20 copy_rounds=3 start_rounds=3 end_rounds=1 access_rounds=100 together_rounds=3 lent_rounds=20 flow_rounds=2 exec_rounds=20 policy_rounds=3 clients=10
   fi
 
   ulimit -n "$(ulimit -Hn)"
@@ -310,7 +316,7 @@ measure_all () {
   write_devices "$BENCH_WORK/each" $(yes 4K | head -n 64)
   # shellcheck disable=SC2046
   write_devices "$BENCH_WORK/many" $(yes 4K | head -n "$devices")
-  ! wanted a b d f g h j k || measure_few
+  ! wanted a b d f g h j k l || measure_few
   ! wanted i || measure_each
   ! wanted c e || measure_many
 }

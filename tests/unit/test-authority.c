@@ -49,7 +49,6 @@ make_question (gboolean interactive)
   question->action = "org.regiond1.read-region";
   question->subject = g_strdup (":1.77");
   question->purpose = g_strdup ("open region bar2");
-  question->details = polkit_details_new ();
   question->interactive = interactive;
   regiond_question_add (question, "device", "shm0");
   regiond_question_add (question, "label", "");

@@ -10,7 +10,6 @@ make_question (void)
   question->action = "org.regiond1.read-region";
   question->subject = g_strdup (":1.77");
   question->purpose = g_strdup ("open region bar2");
-  question->details = polkit_details_new ();
   return question;
 }
 

@@ -13,7 +13,6 @@ make_question (const char *subject,
   question->action = "org.regiond1.read-region";
   question->subject = g_strdup (subject);
   question->purpose = g_strdup ("open it");
-  question->details = polkit_details_new ();
   if (first != NULL)
     regiond_question_add (question, "region", first);
   if (second != NULL)
