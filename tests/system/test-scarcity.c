@@ -291,7 +291,8 @@ test_descriptors_that_come_with_calls (void)
   before = process_count_fds (world->regiond);
   limit (world, RLIMIT_NOFILE, count_numbers (world));
   for (guint i = 0; i < 50; i++)
-    g_free (person_do (alice, "call", MANAGER_PATH, MANAGER_INTERFACE, "GetDevice", "('shm0',)", opened->fd, NULL));
+    g_free (person_fail (alice, "org.freedesktop.DBus.Error.InvalidArgs", "call", MANAGER_PATH, MANAGER_INTERFACE,
+                         "AttachLease", "(handle 0, {'unheard-of': <1>})", opened->fd, NULL));
   g_assert_true (process_is_running (world->regiond));
   limit (world, RLIMIT_NOFILE, RLIM_INFINITY);
   world_wait_fds (world, before);
