@@ -247,19 +247,28 @@ test_restart (void)
   wait_until (count_ends (owner) == 1);
 }
 
+/* Polkit has so many questions of a review in hand; how many it had been asked before. */
+static guint
+begin_review (Fixture *f,
+              guint    questions)
+{
+  guint asked = fake_polkit_count_asked (f->polkit);
+
+  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
+  fake_polkit_announce (f->polkit);
+  fake_polkit_wait_asked (f->polkit, asked + questions);
+  return asked;
+}
+
 /* It dies with the question in hand: nothing ends, and it is asked again. */
 static void
 test_dies_while_asked (void)
 {
   g_autoptr (Fixture) f = serve ("");
   g_autoptr (Owner) owner = owner_new (f);
-  guint asked;
 
   open_ring (owner, NULL);
-  asked = fake_polkit_count_asked (f->polkit);
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
-  fake_polkit_announce (f->polkit);
-  fake_polkit_wait_asked (f->polkit, asked + 1);
+  begin_review (f, 1);
   g_clear_pointer (&f->polkit, fake_polkit_free);
   let_it_act (f);
   g_assert_cmpuint (client_count_leases (f->person, RING), ==, 1);
@@ -282,10 +291,7 @@ test_one_error (void)
   open_ring (one, NULL);
   open_ring (other, NULL);
   open_ring (third, NULL);
-  asked = fake_polkit_count_asked (f->polkit);
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
-  fake_polkit_announce (f->polkit);
-  fake_polkit_wait_asked (f->polkit, asked + 1);
+  asked = begin_review (f, 1);
   start = g_get_monotonic_time ();
   fake_polkit_answer_one (f->polkit, FAKE_POLKIT_NOBODY);
   fake_polkit_set_answer (f->polkit, FAKE_POLKIT_NO);
@@ -304,15 +310,11 @@ test_leaves_meanwhile (void)
   g_autoptr (Fixture) f = serve ("MaxLeasesPerUser=2");
   g_autoptr (Owner) sitting = owner_new (f), leaving = owner_new (f);
   g_autofree char *lease = NULL;
-  guint asked;
   int fd;
 
   open_ring (sitting, NULL);
   open_ring (leaving, NULL);
-  asked = fake_polkit_count_asked (f->polkit);
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
-  fake_polkit_announce (f->polkit);
-  fake_polkit_wait_asked (f->polkit, asked + 2);
+  begin_review (f, 2);
   g_clear_pointer (&leaving, owner_free);
   wait_until (client_count_leases (f->person, RING) == 1);
   wait_until (client_sees_lingering (f->person, RING, 0));
@@ -381,13 +383,9 @@ test_shutdown (void)
 {
   g_autoptr (Fixture) f = serve ("");
   g_autoptr (Owner) owner = owner_new (f);
-  guint asked;
 
   open_ring (owner, NULL);
-  asked = fake_polkit_count_asked (f->polkit);
-  fake_polkit_set_answer (f->polkit, FAKE_POLKIT_HANG);
-  fake_polkit_announce (f->polkit);
-  fake_polkit_wait_asked (f->polkit, asked + 1);
+  begin_review (f, 1);
   fixture_stop (f);
   wait_until (ear_heard (owner->ear, "Ended('shutdown',)"));
 }
