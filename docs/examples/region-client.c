@@ -22,6 +22,25 @@ typedef struct
   char *lease;
 } Region;
 
+/* A PCI address is an id, and no part of an object path. */
+static char *
+find_device (GDBusConnection  *bus,
+             const char       *id,
+             GError          **error)
+{
+  g_autoptr(GVariant) reply = NULL;
+  char *path;
+
+  reply = g_dbus_connection_call_sync (bus, "org.regiond1", "/org/regiond1", "org.regiond1.Manager", "GetDevice",
+                                       g_variant_new ("(s)", id), G_VARIANT_TYPE ("(o)"), G_DBUS_CALL_FLAGS_NONE, -1,
+                                       NULL, error);
+  if (reply == NULL)
+    return NULL;
+
+  g_variant_get (reply, "(o)", &path);
+  return path;
+}
+
 static int
 open_region (GDBusConnection  *bus,
              const char       *device,
@@ -30,11 +49,14 @@ open_region (GDBusConnection  *bus,
              char            **lease,
              GError          **error)
 {
-  g_autofree char *path = g_strconcat ("/org/regiond1/devices/", device, NULL);
+  g_autofree char *path = find_device (bus, device, error);
   g_autoptr(GVariant) reply = NULL;
   g_autoptr(GUnixFDList) fds = NULL;
   GVariantDict options;
   gint32 handle;
+
+  if (path == NULL)
+    return -1;
 
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "label", "s", "region-client");

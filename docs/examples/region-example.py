@@ -10,11 +10,18 @@ import sys
 from gi.repository import Gio, GLib
 
 
+def find_device(bus, name):
+    """Returns the object path: a PCI address is an id, and no part of a path."""
+    reply = bus.call_sync("org.regiond1", "/org/regiond1", "org.regiond1.Manager", "GetDevice",
+                          GLib.Variant("(s)", (name,)), GLib.VariantType("(o)"), Gio.DBusCallFlags.NONE, -1, None)
+    return reply.unpack()[0]
+
+
 def open_region(bus, device, region, access):
     """Returns the region's descriptor and the object path of the lease."""
     # A person may have to type a password: the service bounds the time.
     reply, fds = bus.call_with_unix_fd_list_sync(
-        "org.regiond1", "/org/regiond1/devices/" + device, "org.regiond1.Device", "OpenRegion",
+        "org.regiond1", find_device(bus, device), "org.regiond1.Device", "OpenRegion",
         GLib.Variant("(ssa{sv})", (region, access, {"label": GLib.Variant("s", "region-example")})),
         GLib.VariantType("(ho)"), Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION, GLib.MAXINT, None, None)
     handle, lease = reply.unpack()

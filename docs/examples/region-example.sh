@@ -9,7 +9,10 @@ set -eu
 
 if [ "${LISTEN_PID:-}" != $$ ]; then
   [ $# = 3 ] || { echo "Usage: $0 DEVICE REGION TEXT" >&2; exit 2; }
-  state=$(busctl --system get-property org.regiond1 "/org/regiond1/devices/$1" org.regiond1.Device State)
+  # A PCI address is an id, and no part of an object path. It is answered: o "/org/regiond1/devices/0000_00_10_0"
+  answer=$(busctl --system call org.regiond1 /org/regiond1 org.regiond1.Manager GetDevice s "$1")
+  path=${answer#*\"}
+  state=$(busctl --system get-property org.regiond1 "${path%\"}" org.regiond1.Device State)
   echo "$1 is ${state#s }"
   exec regionctl exec "$1:$2:rw=$2" --label region-example -- sh "$0" "$@"
 fi

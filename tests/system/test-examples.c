@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "command.h"
 #include "kept.h"
 #include "tool.h"
 
@@ -93,6 +94,27 @@ make_c (void)
   return g_build_filename (folder, "region-example", NULL);
 }
 
+/* There is none of the id: it says so, and which. */
+static void
+expect_no_device (const char *program,
+                  const char *id)
+{
+  g_autoptr (Tool) tool = tool_start_program (program, id, "bar2", "1", NULL);
+  g_autoptr (Result) result = tool_finish (tool);
+
+  result_assert (result, 1);
+  g_assert_nonnull (strstr (result->err, "There is no device"));
+  g_assert_nonnull (strstr (result->err, id));
+}
+
+/* What is no part of an object path is an id all the same. */
+static void
+expect_ids (const char *program)
+{
+  expect_no_device (program, "0000:00:10.0");
+  expect_no_device (program, "no/device");
+}
+
 /* Three times: it is let be, its lease is revoked, and it is refused. */
 static void
 try_out (Kept *kept,
@@ -111,6 +133,7 @@ try_out (Kept *kept,
   result = tool_finish (third);
   result_assert (result, 1);
   g_assert_nonnull (strstr (result->err, "bar9"));
+  expect_ids (program);
 }
 
 static void
@@ -141,6 +164,23 @@ test_shell (Kept *kept,
 
   g_assert_cmpstr (state, ==, "loose is \"leased\"");
   expect_put (kept, tool, "from the shell");
+  expect_ids (script);
+}
+
+/* Those that other tests use, each with a region; here with a device that is not there. */
+static void
+test_any_id (Kept *kept,
+             gconstpointer data)
+{
+  static const char *const names[] = { "ivshmem-server", "region-client", "region-talk" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *built = g_build_filename (g_getenv ("REGIOND_TEST_BUILD"), "docs/examples", names[i], NULL);
+      g_autofree char *program = command_publish (built);
+
+      expect_ids (program);
+    }
 }
 
 /* Everything is found where it is installed. */
@@ -165,5 +205,6 @@ main (int argc,
   ADD ("c", test_c);
   ADD ("python", test_python);
   ADD ("shell", test_shell);
+  ADD ("any-id", test_any_id);
   return g_test_run ();
 }

@@ -15,6 +15,21 @@
 
 #include "regiond.h"
 
+/* A PCI address is an id, and no part of an object path. */
+static char *
+find_device (GDBusConnection *bus,
+             const char      *id,
+             GError         **error)
+{
+  g_autoptr (RegiondManager) manager = NULL;
+  char *path;
+
+  manager = regiond_manager_proxy_new_sync (bus, G_DBUS_PROXY_FLAGS_NONE, "org.regiond1", "/org/regiond1", NULL, error);
+  if (manager == NULL || !regiond_manager_call_get_device_sync (manager, id, &path, NULL, error))
+    return NULL;
+  return path;
+}
+
 static int
 open_region (GDBusConnection *bus,
              const char      *device,
@@ -22,12 +37,14 @@ open_region (GDBusConnection *bus,
              char           **path,
              GError         **error)
 {
-  g_autofree char *device_path = g_strconcat ("/org/regiond1/devices/", device, NULL);
+  g_autofree char *device_path = find_device (bus, device, error);
   g_autoptr (RegiondDevice) proxy = NULL;
   g_autoptr (GVariant) fd = NULL;
   g_autoptr (GUnixFDList) fds = NULL;
   GVariantDict options;
 
+  if (device_path == NULL)
+    return -1;
   proxy = regiond_device_proxy_new_sync (bus, G_DBUS_PROXY_FLAGS_NONE, "org.regiond1", device_path, NULL, error);
   if (proxy == NULL)
     return -1;
