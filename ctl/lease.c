@@ -69,29 +69,6 @@ on_vanished (GDBusConnection *connection,
   set_end (data, "no-service");
 }
 
-/* Where there is an fd among them it is the first of those that go along. */
-static GVariant *
-build_options (const CtlLeaseOptions *options)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-  if (options->exclusive)
-    g_variant_builder_add (&builder, "{sv}", "exclusive", g_variant_new_boolean (TRUE));
-  if (options->label != NULL)
-    g_variant_builder_add (&builder, "{sv}", "label", g_variant_new_string (options->label));
-  if (options->revocation != NULL)
-    g_variant_builder_add (&builder, "{sv}", "revocation", g_variant_new_string (options->revocation));
-  if (options->offset != 0)
-    g_variant_builder_add (&builder, "{sv}", "offset", g_variant_new_uint64 (options->offset));
-  if (options->length != 0)
-    g_variant_builder_add (&builder, "{sv}", "length", g_variant_new_uint64 (options->length));
-  if (options->bind_to != NULL)
-    g_variant_builder_add (&builder, "{sv}", "bind-to", g_variant_new_handle (0));
-
-  return g_variant_builder_end (&builder);
-}
-
 static gboolean
 take_reply (CtlLease    *lease,
             GVariant    *reply,
@@ -153,8 +130,12 @@ ctl_lease_open (CtlBus                *bus,
                 const CtlLeaseOptions *options,
                 GError               **error)
 {
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  ctl_lease_options_add (options, &builder);
   return call (bus, device_path, CTL_DEVICE_INTERFACE, "OpenRegion",
-               g_variant_new ("(ss@a{sv})", region, access, build_options (options)), options->bind_to, error);
+               g_variant_new ("(ssa{sv})", region, access, &builder), options->bind_to, error);
 }
 
 CtlLease *

@@ -2,19 +2,10 @@
 #pragma once
 
 #include "bus.h"
+#include "lease-options.h"
 
 /* A lease of our own. */
 typedef struct _CtlLease CtlLease;
-
-typedef struct
-{
-  gboolean exclusive;
-  char *label;      /* or NULL */
-  char *revocation; /* or NULL: whatever there is */
-  guint64 offset;   /* of the part that is asked for */
-  guint64 length;   /* 0: to the end */
-  const int *bind_to; /* a pidfd: it ends with that process, too; or NULL */
-} CtlLeaseOptions;
 
 /* Opens @region of the device at @device_path. */
 CtlLease *ctl_lease_open (CtlBus                *bus,

@@ -125,10 +125,9 @@ ctl_verb_attach (const CtlVerb *verb,
                  char         **argv,
                  GError       **error)
 {
-  CtlLeaseOptions options = { 0 };
-  g_autofree char *label = NULL;
+  g_auto (CtlLeaseOptions) options = { 0 };
   const GOptionEntry entries[] = {
-    { "label", 0, 0, G_OPTION_ARG_STRING, &label, "Show TEXT in the leases", "TEXT" },
+    { "label", 0, 0, G_OPTION_ARG_STRING, &options.label, "Show TEXT in the leases", "TEXT" },
     { NULL }
   };
   CtlCommand command = { 0 };
@@ -139,7 +138,6 @@ ctl_verb_attach (const CtlVerb *verb,
   if (!ctl_options_parse_command (verb, entries, &argc, &argv, &command.argv, error))
     return CTL_STATUS_USAGE;
 
-  options.label = label;
   list = parse_shown (argv, error);
   bus = list == NULL ? NULL : ctl_options_connect (error);
   if (bus == NULL || !attach_all (bus, list, loans, &options, error))

@@ -130,7 +130,7 @@ ctl_verb_exec (const CtlVerb *verb,
                char         **argv,
                GError       **error)
 {
-  CtlLeaseOptions options = { 0 };
+  g_auto (CtlLeaseOptions) options = { 0 };
   g_autofree char *name = NULL;
   g_autofree char *process = NULL;
   const GOptionEntry entries[] = {
@@ -142,7 +142,6 @@ ctl_verb_exec (const CtlVerb *verb,
   };
   CtlCommand command = { 0 };
   g_autoptr (CtlUser) user = NULL;
-  g_autofree char *label = NULL;
   g_autoptr (CtlBus) bus = NULL;
   g_autoptr (GPtrArray) specs = NULL;
   g_autoptr (GPtrArray) loans = ctl_loans_new ();
@@ -150,7 +149,6 @@ ctl_verb_exec (const CtlVerb *verb,
   if (!ctl_options_parse_command (verb, entries, &argc, &argv, &command.argv, error))
     return CTL_STATUS_USAGE;
 
-  label = options.label;
   specs = parse_specs (argv, error);
   if (specs == NULL || !find_user (name, &user, error) || !borrow (specs, loans, &options, process, &bus, error))
     return CTL_STATUS_FAILED;

@@ -5,16 +5,18 @@
 
 #include "error.h"
 #include "json.h"
+#include "lease-options.h"
 #include "options.h"
 #include "rule.h"
 #include "spec.h"
 #include "text.h"
 
 static GVariant *
-explain (CtlBus        *bus,
-         const CtlSpec *spec,
-         const char    *client,
-         GError       **error)
+explain (CtlBus                *bus,
+         const CtlSpec         *spec,
+         const CtlLeaseOptions *wanted,
+         const char            *client,
+         GError               **error)
 {
   g_autofree char *path = ctl_bus_find_device (bus, spec->device, error);
   GVariantBuilder options;
@@ -23,6 +25,7 @@ explain (CtlBus        *bus,
     return NULL;
 
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  ctl_lease_options_add (wanted, &options);
   if (client != NULL)
     g_variant_builder_add (&options, "{sv}", "client", g_variant_new_string (client));
   return ctl_bus_call_authorized (bus, CTL_MANAGER_PATH, CTL_MANAGER_INTERFACE, "Explain",
@@ -155,6 +158,7 @@ ctl_verb_explain (const CtlVerb *verb,
                   char         **argv,
                   GError       **error)
 {
+  g_auto (CtlLeaseOptions) wanted = { 0 };
   g_autofree char *client = NULL, *group = NULL;
   gboolean rule = FALSE;
   const GOptionEntry entries[] = {
@@ -167,11 +171,12 @@ ctl_verb_explain (const CtlVerb *verb,
   g_autoptr (CtlSpec) spec = NULL;
   g_autoptr (GVariant) reply = NULL, explanation = NULL;
 
-  if (!ctl_options_parse (verb, entries, &argc, &argv, error) || (spec = ctl_spec_parse (argv[0], error)) == NULL)
+  if (!ctl_lease_options_parse (&wanted, verb, entries, &argc, &argv, error) ||
+      (spec = ctl_spec_parse (argv[0], error)) == NULL)
     return CTL_STATUS_USAGE;
 
   bus = ctl_options_connect (error);
-  reply = bus == NULL ? NULL : explain (bus, spec, client, error);
+  reply = bus == NULL ? NULL : explain (bus, spec, &wanted, client, error);
   if (reply == NULL)
     return CTL_STATUS_FAILED;
 

@@ -8,7 +8,6 @@
 #include "json.h"
 #include "lease.h"
 #include "options.h"
-#include "window.h"
 
 static gboolean
 on_input (int          fd,
@@ -68,22 +67,6 @@ print_json (CtlBus   *bus,
 }
 
 static gboolean
-take_part (CtlLeaseOptions *options,
-           const char      *offset,
-           const char      *length,
-           GError         **error)
-{
-  CtlRange range;
-
-  if (!ctl_range_parse (offset, length, &range, error))
-    return FALSE;
-
-  options->offset = range.offset;
-  options->length = length == NULL ? 0 : range.length;
-  return TRUE;
-}
-
-static gboolean
 hold (CtlLease *lease,
       GError  **error)
 {
@@ -109,29 +92,18 @@ ctl_verb_open (const CtlVerb *verb,
                char         **argv,
                GError       **error)
 {
-  CtlLeaseOptions options = { 0 };
-  g_autofree char *offset = NULL;
-  g_autofree char *length = NULL;
+  g_auto (CtlLeaseOptions) options = { 0 };
   const GOptionEntry entries[] = {
-    { "exclusive", 0, 0, G_OPTION_ARG_NONE, &options.exclusive, "Keep everybody else off the device", NULL },
     { "label", 0, 0, G_OPTION_ARG_STRING, &options.label, "Show TEXT in the lease", "TEXT" },
-    { "length", 0, 0, G_OPTION_ARG_STRING, &length, "Only so many bytes", "LENGTH" },
-    { "offset", 0, 0, G_OPTION_ARG_STRING, &offset, "Only from there on", "OFFSET" },
-    { "revocation", 0, 0, G_OPTION_ARG_STRING, &options.revocation,
-      "Only if the lease can be ended so: immediate, detached or on-close", "KIND" },
     { NULL }
   };
-  g_autofree char *label = NULL;
-  g_autofree char *revocation = NULL;
   g_autofree char *path = NULL;
   g_autoptr (CtlBus) bus = NULL;
   g_autoptr (CtlLease) lease = NULL;
 
-  if (!ctl_options_parse (verb, entries, &argc, &argv, error) || !take_part (&options, offset, length, error))
+  if (!ctl_lease_options_parse (&options, verb, entries, &argc, &argv, error))
     return CTL_STATUS_USAGE;
 
-  label = options.label;
-  revocation = options.revocation;
   bus = ctl_options_connect (error);
   path = bus == NULL ? NULL : ctl_bus_find_device (bus, argv[0], error);
   lease = path == NULL ? NULL : ctl_lease_open (bus, path, argv[1], argc > 2 ? argv[2] : "rm", &options, error);

@@ -332,6 +332,50 @@ test_the_rule_for_a_group (void)
   expect_rule ("regions", TRUE);
 }
 
+/* What alice's regionctl read ends with. */
+static void
+expect_read (int status,
+             const char *offset,
+             const char *length)
+{
+  g_autoptr (Result) result = tool_run (NULL, "--no-ask-password", "read", "shm0", "control", offset, length, NULL);
+
+  result_assert (result, status);
+}
+
+/* regionctl read asks for no more than it shows. */
+static void
+test_the_rule_for_a_part (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Result) rule = NULL;
+
+  rule = tool_run (NULL, "explain", "shm0:control:r", "--offset", "0x10", "--length", "4", "--rule", NULL);
+  result_assert (rule, 0);
+  world_set_rules (world, rule->out);
+  expect_read (0, "0x10", "4");
+  expect_read (1, "0x14", "4");
+  expect_read (1, "0x10", "8");
+  expect_read (1, "0x10", NULL);
+  expect_read (1, NULL, NULL);
+}
+
+/* The options are those of open. */
+static void
+test_explain_with_options (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Result) alone = NULL, revocable = NULL, nothing = NULL;
+
+  alone = tool_run (NULL, "explain", "shm0:bar2:rm", "--exclusive", NULL);
+  g_assert_nonnull (strstr (alone->out, "exclusive = true"));
+  revocable = tool_run (NULL, "explain", "shm0:bar2:rm", "--revocation", "immediate", NULL);
+  result_assert (revocable, 1);
+  g_assert_nonnull (strstr (revocable->out, "In the way: Revocation"));
+  nothing = tool_run (NULL, "explain", "shm0:bar2:r", "--length", "0", NULL);
+  result_assert (nothing, 2);
+}
+
 /* polkit skips such a file, and its denial with it: nobody claims that it is there. */
 static void
 test_a_rule_with_a_syntax_error (void)
@@ -362,6 +406,8 @@ main (int argc,
   g_test_add_func ("/rules/explain-of-others", test_explain_of_others);
   g_test_add_func ("/rules/the-rule-for-a-user", test_the_rule_for_a_user);
   g_test_add_func ("/rules/the-rule-for-a-group", test_the_rule_for_a_group);
+  g_test_add_func ("/rules/the-rule-for-a-part", test_the_rule_for_a_part);
+  g_test_add_func ("/rules/explain-with-options", test_explain_with_options);
   g_test_add_func ("/rules/a-rule-with-a-syntax-error", test_a_rule_with_a_syntax_error);
   return g_test_run ();
 }
