@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "world.h"
+#include "scene.h"
 
 /* Yes, if every detail is as WANTED says; what is not is in polkitd's log. */
 #define RULES_DETAILS(wanted) \
@@ -49,11 +49,10 @@ expect_let_in (Person *person,
 }
 
 static void
-test_nobody_is_let_in_by_default (void)
+test_nobody_is_let_in_by_default (World *world,
+                                  Person *alice,
+                                  Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-
   expect_refused (alice, "rm", NEEDS_PROMPT, ACTION_READ);
   expect_refused (alice, "rwm", NEEDS_PROMPT, ACTION_WRITE);
   g_assert_cmpuint (world_count_leases (world), ==, 0);
@@ -62,22 +61,20 @@ test_nobody_is_let_in_by_default (void)
 }
 
 static void
-test_no_is_access_denied (void)
+test_no_is_access_denied (World *world,
+                          Person *alice,
+                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-
   world_set_rules (world, RULES_DENY);
   expect_refused (alice, "rm", DENIED, ACTION_READ);
   expect_refused (alice, "rwm", DENIED, ACTION_WRITE);
 }
 
 static void
-test_reading_does_not_mean_writing (void)
+test_reading_does_not_mean_writing (World *world,
+                                    Person *alice,
+                                    Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-
   world_set_rules (world, "polkit.addRule(function(action, subject) {"
                           "  if (action.id == 'org.regiond1.read-region') return polkit.Result.YES; });");
   expect_let_in (alice, "rm", "{}");
@@ -85,10 +82,10 @@ test_reading_does_not_mean_writing (void)
 }
 
 static void
-test_a_group_is_let_in_and_others_are_not (void)
+test_a_group_is_let_in_and_others_are_not (World *world,
+                                           Person *alice,
+                                           Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) stranger = person_new ("witness", UID_WITNESS);
 
   world_set_rules (world, "polkit.addRule(function(action, subject) {"
@@ -122,10 +119,10 @@ is_let_in (Person *person,
 }
 
 static void
-test_a_rule_sees_every_detail (void)
+test_a_rule_sees_every_detail (World *world,
+                               Person *alice,
+                               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   gboolean allowed;
 
   world_set_rules (world, RULES_DETAILS ("{ device: 'shm0', backend: 'memory', region: 'bar2', region_kind: 'memory',"
@@ -143,10 +140,10 @@ test_a_rule_sees_every_detail (void)
 }
 
 static void
-test_a_rule_sees_what_else_is_asked (void)
+test_a_rule_sees_what_else_is_asked (World *world,
+                                     Person *alice,
+                                     Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
 
   world_set_rules (world, RULES_DETAILS ("{ device: 'shm0', region: 'control', access: 'rwm', exclusive: 'true',"
@@ -162,10 +159,10 @@ test_a_rule_sees_what_else_is_asked (void)
 }
 
 static void
-test_an_administrator_is_asked_in_plain_words (void)
+test_an_administrator_is_asked_in_plain_words (World *world,
+                                               Person *alice,
+                                               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_YES);
   g_autoptr (Opened) opened = NULL;
   g_autofree char *message = NULL;
@@ -187,10 +184,10 @@ test_an_administrator_is_asked_in_plain_words (void)
 }
 
 static void
-test_the_option_is_as_good_as_the_flag (void)
+test_the_option_is_as_good_as_the_flag (World *world,
+                                        Person *alice,
+                                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_YES);
 
   expect_let_in (alice, "rwm", "{'interactive': <true>}");
@@ -201,14 +198,13 @@ test_the_option_is_as_good_as_the_flag (void)
 }
 
 static void
-test_a_person_who_says_no (void)
+test_a_person_who_says_no (World *world,
+                           Person *alice,
+                           Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_CANCEL);
-  g_autofree char *message = NULL;
+  g_autofree char *message = person_open_fails (alice, DENIED, "shm0", "bar2", "rwm", "{'interactive': <true>}");
 
-  message = person_open_fails (alice, DENIED, "shm0", "bar2", "rwm", "{'interactive': <true>}");
   expect_text (message, ACTION_WRITE);
   g_assert_cmpuint (agent_count (agent), ==, 1);
 }
@@ -241,10 +237,10 @@ expect_not_kept (Person *person,
 
 /* polkit would remember it for every device, and against a rule that says no. */
 static void
-test_a_kept_authorization_does_not_count (void)
+test_a_kept_authorization_does_not_count (World *world,
+                                          Person *alice,
+                                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_YES);
 
   polkit_set_defaults (world->root, "auth_admin_keep");
@@ -255,11 +251,10 @@ test_a_kept_authorization_does_not_count (void)
 }
 
 static void
-test_implicit_yes (void)
+test_implicit_yes (World *world,
+                   Person *alice,
+                   Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-
   polkit_set_defaults (world->root, "yes");
   expect_let_in (alice, "rwm", "{}");
 }
@@ -293,13 +288,12 @@ test_a_hung_polkitd_hangs_nobody (void)
 }
 
 static void
-test_no_polkitd_means_no (void)
+test_no_polkitd_means_no (World *world,
+                          Person *alice,
+                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   guint serial;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   /* It dies while it is asked. */
   process_stop (world->polkitd);
   serial = person_send_open (alice, "shm0", "bar2", "rwm", "{}", "");
@@ -316,27 +310,23 @@ test_no_polkitd_means_no (void)
 }
 
 static void
-test_an_unknown_action_means_no (void)
+test_an_unknown_action_means_no (World *world,
+                                 Person *alice,
+                                 Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-
-  world_set_rules (world, RULES_ALLOW_ALL);
   polkit_forget_actions (world->root);
   expect_refused (alice, "rwm", DENIED, ACTION_WRITE);
 }
 
 static void
-test_a_client_that_dies_while_polkit_is_asked (void)
+test_a_client_that_dies_while_polkit_is_asked (World *world,
+                                               Person *alice,
+                                               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Opened) opened = NULL;
   g_autofree char *map = NULL;
   guint before;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   expect_let_in (bob, "rwm", "{}");
   world_wait_no_leases (world, 2000);
   before = process_count_fds (world->regiond);
@@ -359,12 +349,10 @@ test_a_client_that_dies_while_polkit_is_asked (void)
 }
 
 static void
-test_a_client_that_leaves_the_bus_while_polkit_is_asked (void)
+test_a_client_that_leaves_the_bus_while_polkit_is_asked (World *world,
+                                                         Person *alice,
+                                                         Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-
-  world_set_rules (world, RULES_ALLOW_ALL);
   process_stop (world->polkitd);
   person_send_open (alice, "shm0", "bar2", "rwm", "{}", "");
   g_free (person_call (alice, MANAGER_PATH, MANAGER_INTERFACE, "GetDevice", "('shm0',)"));
@@ -383,22 +371,23 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/authorization/nobody-is-let-in-by-default", test_nobody_is_let_in_by_default);
-  g_test_add_func ("/authorization/no-is-access-denied", test_no_is_access_denied);
-  g_test_add_func ("/authorization/reading-does-not-mean-writing", test_reading_does_not_mean_writing);
-  g_test_add_func ("/authorization/a-group-is-let-in-and-others-are-not", test_a_group_is_let_in_and_others_are_not);
-  g_test_add_func ("/authorization/a-rule-sees-every-detail", test_a_rule_sees_every_detail);
-  g_test_add_func ("/authorization/a-rule-sees-what-else-is-asked", test_a_rule_sees_what_else_is_asked);
-  g_test_add_func ("/authorization/plain-words", test_an_administrator_is_asked_in_plain_words);
-  g_test_add_func ("/authorization/the-option-is-as-good-as-the-flag", test_the_option_is_as_good_as_the_flag);
-  g_test_add_func ("/authorization/a-person-who-says-no", test_a_person_who_says_no);
+  scene_add ("/authorization/nobody-is-let-in-by-default", "", test_nobody_is_let_in_by_default);
+  scene_add ("/authorization/no-is-access-denied", "", test_no_is_access_denied);
+  scene_add ("/authorization/reading-does-not-mean-writing", "", test_reading_does_not_mean_writing);
+  scene_add ("/authorization/a-group-is-let-in-and-others-are-not", "", test_a_group_is_let_in_and_others_are_not);
+  scene_add ("/authorization/a-rule-sees-every-detail", "", test_a_rule_sees_every_detail);
+  scene_add ("/authorization/a-rule-sees-what-else-is-asked", "", test_a_rule_sees_what_else_is_asked);
+  scene_add ("/authorization/plain-words", "", test_an_administrator_is_asked_in_plain_words);
+  scene_add ("/authorization/the-option-is-as-good-as-the-flag", "", test_the_option_is_as_good_as_the_flag);
+  scene_add ("/authorization/a-person-who-says-no", "", test_a_person_who_says_no);
   g_test_add_func ("/authorization/a-person-who-does-not-answer", test_a_person_who_does_not_answer);
-  g_test_add_func ("/authorization/a-kept-authorization", test_a_kept_authorization_does_not_count);
-  g_test_add_func ("/authorization/implicit-yes", test_implicit_yes);
+  scene_add ("/authorization/a-kept-authorization", "", test_a_kept_authorization_does_not_count);
+  scene_add ("/authorization/implicit-yes", "", test_implicit_yes);
   g_test_add_func ("/authorization/a-hung-polkitd", test_a_hung_polkitd_hangs_nobody);
-  g_test_add_func ("/authorization/no-polkitd", test_no_polkitd_means_no);
-  g_test_add_func ("/authorization/an-unknown-action", test_an_unknown_action_means_no);
-  g_test_add_func ("/authorization/a-client-that-dies", test_a_client_that_dies_while_polkit_is_asked);
-  g_test_add_func ("/authorization/a-client-that-leaves", test_a_client_that_leaves_the_bus_while_polkit_is_asked);
+  scene_add ("/authorization/no-polkitd", RULES_ALLOW_ALL, test_no_polkitd_means_no);
+  scene_add ("/authorization/an-unknown-action", RULES_ALLOW_ALL, test_an_unknown_action_means_no);
+  scene_add ("/authorization/a-client-that-dies", RULES_ALLOW_ALL, test_a_client_that_dies_while_polkit_is_asked);
+  scene_add ("/authorization/a-client-that-leaves", RULES_ALLOW_ALL,
+             test_a_client_that_leaves_the_bus_while_polkit_is_asked);
   return g_test_run ();
 }

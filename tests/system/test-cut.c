@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "scene.h"
 #include "stay.h"
-#include "world.h"
 
 #define AT_ONCE "('enough', @a{sv} {})"
 
@@ -238,17 +238,14 @@ test_its_owner_is_killed (void)
 }
 
 static void
-test_the_only_one_is_killed (void)
+test_the_only_one_is_killed (World *world,
+                             Person *alice,
+                             Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Stay) hers = NULL;
+  g_autoptr (Stay) hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
   g_autoptr (Stay) his = NULL;
   GPid child;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
   stay_write (hers, "secret");
   child = person_fork (alice, "fd", hers->opened->fd);
   person_kill (alice);
@@ -361,7 +358,7 @@ main (int argc,
   g_test_add_func ("/cut/released-by-its-owner", test_released_by_its_owner);
   g_test_add_func ("/cut/the-last-close-ends-it", test_the_last_close_ends_it);
   g_test_add_func ("/cut/its-owner-is-killed", test_its_owner_is_killed);
-  g_test_add_func ("/cut/the-only-one-is-killed-and-nothing-lingers", test_the_only_one_is_killed);
+  scene_add ("/cut/the-only-one-is-killed-and-nothing-lingers", RULES_ALLOW_ALL, test_the_only_one_is_killed);
   g_test_add_func ("/cut/its-device-is-removed", test_its_device_is_removed);
   g_test_add_func ("/cut/verify-says-how-it-is-known", test_verify_says_how_it_is_known);
   g_test_add_func ("/cut/regiond-stops", test_regiond_stops);

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
 
-#include "world.h"
+#include "scene.h"
 
 static void
-test_busy_while_others_hold_it (void)
+test_busy_while_others_hold_it (World *world,
+                                Person *alice,
+                                Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) his = NULL;
+  g_autoptr (Opened) his = person_open (bob, "shm0", "control", "rm", "{}");
   g_autoptr (Opened) hers = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  his = person_open (bob, "shm0", "control", "rm", "{}");
   /* The device is meant, not the region. */
   g_free (person_open_fails (alice, ERROR ("Busy"), "shm0", "bar2", "rwm", "{'exclusive': <true>}"));
   world_expect_string (world, SHM0, DEVICE_INTERFACE, "Exclusive", "");
@@ -25,17 +22,13 @@ test_busy_while_others_hold_it (void)
 }
 
 static void
-test_nobody_else_gets_in (void)
+test_nobody_else_gets_in (World *world,
+                          Person *alice,
+                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
-  g_autoptr (Opened) more = NULL;
-  g_autoptr (Opened) his = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
+  g_autoptr (Opened) more = NULL, his = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
   g_free (person_open_fails (bob, ERROR ("Busy"), "shm0", "bar2", "rm", "{}"));
   g_free (person_open_fails (bob, ERROR ("Busy"), "shm0", "control", "rm", "{}"));
   g_free (person_open_fails (bob, ERROR ("Busy"), "shm0", "control", "rm", "{'exclusive': <true>}"));
@@ -46,18 +39,14 @@ test_nobody_else_gets_in (void)
 }
 
 static void
-test_it_ends_with_the_lease (void)
+test_it_ends_with_the_lease (World *world,
+                             Person *alice,
+                             Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) first = NULL;
-  g_autoptr (Opened) second = NULL;
+  g_autoptr (Opened) first = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
+  g_autoptr (Opened) second = person_open (alice, "shm0", "control", "rwm", "{}");
   g_autoptr (Opened) his = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  first = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
-  second = person_open (alice, "shm0", "control", "rwm", "{}");
   person_let_go (alice, NULL, first->fd);
   person_wait_signal (alice, first->path, "Ended ('released',)");
   world_wait_string (world, SHM0, DEVICE_INTERFACE, "Exclusive", "", 2000);
@@ -66,16 +55,13 @@ test_it_ends_with_the_lease (void)
 }
 
 static void
-test_it_ends_with_the_client (void)
+test_it_ends_with_the_client (World *world,
+                              Person *alice,
+                              Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
   g_autoptr (Opened) his = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
   person_kill (alice);
   world_wait_string (world, SHM0, DEVICE_INTERFACE, "Exclusive", "", 2000);
   world_wait_no_leases (world, 2000);
@@ -84,18 +70,14 @@ test_it_ends_with_the_client (void)
 }
 
 static void
-test_lingering_references_of_others (void)
+test_lingering_references_of_others (World *world,
+                                     Person *alice,
+                                     Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
-  g_autoptr (Opened) plain = NULL;
-  g_autoptr (Opened) exclusive = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) plain = NULL, exclusive = NULL;
   GPid child;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
   child = person_fork (alice, "fd", hers->fd);
   person_kill (alice);
   world_wait_uint (world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
@@ -109,17 +91,15 @@ test_lingering_references_of_others (void)
 
 /* Both were asked for when nothing was open: one of them is too late. */
 static void
-test_two_at_the_same_time (void)
+test_two_at_the_same_time (World *world,
+                           Person *alice,
+                           Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   guint hers, his;
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) one = NULL;
   g_auto (GStrv) two = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   process_stop (world->polkitd);
   hers = person_send_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}", "");
   his = person_send_open (bob, "shm0", "bar2", "rwm", "{'exclusive': <true>}", "");
@@ -138,11 +118,11 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/exclusive/busy-while-others-hold-it", test_busy_while_others_hold_it);
-  g_test_add_func ("/exclusive/nobody-else-gets-in", test_nobody_else_gets_in);
-  g_test_add_func ("/exclusive/it-ends-with-the-lease", test_it_ends_with_the_lease);
-  g_test_add_func ("/exclusive/it-ends-with-the-client", test_it_ends_with_the_client);
-  g_test_add_func ("/exclusive/lingering-references-of-others", test_lingering_references_of_others);
-  g_test_add_func ("/exclusive/two-at-the-same-time", test_two_at_the_same_time);
+  scene_add ("/exclusive/busy-while-others-hold-it", RULES_ALLOW_ALL, test_busy_while_others_hold_it);
+  scene_add ("/exclusive/nobody-else-gets-in", RULES_ALLOW_ALL, test_nobody_else_gets_in);
+  scene_add ("/exclusive/it-ends-with-the-lease", RULES_ALLOW_ALL, test_it_ends_with_the_lease);
+  scene_add ("/exclusive/it-ends-with-the-client", RULES_ALLOW_ALL, test_it_ends_with_the_client);
+  scene_add ("/exclusive/lingering-references-of-others", RULES_ALLOW_ALL, test_lingering_references_of_others);
+  scene_add ("/exclusive/two-at-the-same-time", RULES_ALLOW_ALL, test_two_at_the_same_time);
   return g_test_run ();
 }

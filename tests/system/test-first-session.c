@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "command.h"
-#include "world.h"
+#include "scene.h"
 
 #define RULES_ALICE \
   "polkit.addRule(function(action, subject) {" \
@@ -81,19 +81,16 @@ test_the_example (void)
 
 /* The shipped example rules do what their comments say. */
 static void
-test_the_example_rules (void)
+test_the_example_rules (World *world,
+                        Person *alice,
+                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
   g_autofree char *path = sandbox_installed ("usr/share/doc/regiond/examples/polkit/50-regiond-user-one-region.rules");
   g_autofree char *group_path = sandbox_installed ("usr/share/doc/regiond/examples/polkit/"
                                                    "50-regiond-group-reads.rules");
-  g_autofree char *rules = NULL;
-  g_autofree char *group_rules = NULL;
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Person) stranger = person_new ("witness", UID_WITNESS);
-  g_autoptr (Opened) hers = NULL;
-  g_autoptr (Opened) his = NULL;
+  g_autofree char *rules = NULL, *group_rules = NULL;
+  g_autoptr (Opened) hers = NULL, his = NULL;
 
   g_assert_true (g_file_get_contents (path, &rules, NULL, NULL));
   g_assert_true (g_file_get_contents (group_path, &group_rules, NULL, NULL));
@@ -115,6 +112,6 @@ main (int argc,
   world_init (&argc, &argv);
   g_test_add_func ("/first-session/gdbus", test_gdbus);
   g_test_add_func ("/first-session/the-example", test_the_example);
-  g_test_add_func ("/first-session/the-example-rules", test_the_example_rules);
+  scene_add ("/first-session/the-example-rules", "", test_the_example_rules);
   return g_test_run ();
 }

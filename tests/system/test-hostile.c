@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "world.h"
+#include "scene.h"
 
 #define ADD MANAGER_PATH, MANAGER_INTERFACE, "AddMemoryDevice"
 #define LIMITS "org.freedesktop.DBus.Error.LimitsExceeded"
@@ -50,19 +50,16 @@ call_far (gsize length)
 
 /* However close to the bus's limit a call is, its answer must not be above it, for that costs regiond the bus. */
 static void
-test_a_long_path_hurts_nobody (void)
+test_a_long_path_hurts_nobody (World *world,
+                               Person *alice,
+                               Person *bob)
 {
   /* Without what the bus adds; an error with the path in it is longer than the first, the second is too long itself. */
   static const gsize margins[] = { 136, 112 };
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
   guint answered = 0;
+  g_autoptr (Opened) opened = person_open (bob, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (bob, opened->fd, "rw");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (bob, "shm0", "bar2", "rwm", "{}");
-  map = person_map (bob, opened->fd, "rw");
   person_write (bob, map, "his");
 
   g_assert_true (call_far (4096));
@@ -111,15 +108,12 @@ add_many (World *world,
 }
 
 static void
-test_many_regions (void)
+test_many_regions (World *world,
+                   Person *alice,
+                   Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) his = NULL;
+  g_autoptr (Opened) his = person_open (bob, "shm0", "bar2", "rwm", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  his = person_open (bob, "shm0", "bar2", "rwm", "{}");
   /* Too long a call, and one that just has too many of them. */
   add_many (world, alice, bob, 5000, LIMITS);
   add_many (world, alice, bob, 1000, INVALID);
@@ -276,15 +270,15 @@ test_kept_contents_survive_a_full_memory (void)
 }
 
 static void
-test_removal_tells_everybody_so (void)
+test_removal_tells_everybody_so (World *world,
+                                 Person *alice,
+                                 Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
   Person *people[] = {
     person_new ("alice", UID_ALICE), person_new ("bob", UID_BOB), person_new ("carol", UID_CAROL),
   };
   Opened *opened[G_N_ELEMENTS (people)];
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   for (guint i = 0; i < G_N_ELEMENTS (people); i++)
     opened[i] = person_open (people[i], "shm0", "bar2", "rwm", "{}");
   g_free (person_call (people[0], MANAGER_PATH, MANAGER_INTERFACE, "RemoveDevice",
@@ -311,13 +305,13 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/hostile/a-long-path-hurts-nobody", test_a_long_path_hurts_nobody);
-  g_test_add_func ("/hostile/many-regions", test_many_regions);
+  scene_add ("/hostile/a-long-path-hurts-nobody", RULES_ALLOW_ALL, test_a_long_path_hurts_nobody);
+  scene_add ("/hostile/many-regions", RULES_ALLOW_ALL, test_many_regions);
   g_test_add_func ("/hostile/the-last-lease-ends-while-another-region-is-made",
                    test_the_last_lease_ends_while_another_region_is_made);
   g_test_add_func ("/hostile/the-whole-memory-again-right-after-a-kill",
                    test_the_whole_memory_again_right_after_a_kill);
   g_test_add_func ("/hostile/kept-contents-survive-a-full-memory", test_kept_contents_survive_a_full_memory);
-  g_test_add_func ("/hostile/removal-tells-everybody-so", test_removal_tells_everybody_so);
+  scene_add ("/hostile/removal-tells-everybody-so", RULES_ALLOW_ALL, test_removal_tells_everybody_so);
   return g_test_run ();
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "world.h"
+#include "scene.h"
 
 static guint64
 number_of (const char *path)
@@ -30,14 +30,12 @@ expect_fresh (World *world,
 }
 
 static void
-test_a_killed_client_loses_everything (void)
+test_a_killed_client_loses_everything (World *world,
+                                       Person *alice,
+                                       Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   gint64 start;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   for (guint i = 0; i < 3; i++)
     {
       g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
@@ -59,15 +57,12 @@ test_a_killed_client_loses_everything (void)
 }
 
 static void
-test_a_client_that_exits_loses_everything (void)
+test_a_client_that_exits_loses_everything (World *world,
+                                           Person *alice,
+                                           Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
   person_send (alice, "exit", NULL);
   process_wait (alice->process);
   world_wait_no_leases (world, 2000);
@@ -75,17 +70,13 @@ test_a_client_that_exits_loses_everything (void)
 }
 
 static void
-test_a_client_that_leaves_the_bus_loses_everything (void)
+test_a_client_that_leaves_the_bus_loses_everything (World *world,
+                                                    Person *alice,
+                                                    Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *name = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *name = g_strdup (alice->name);
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  name = g_strdup (alice->name);
   g_free (person_do (alice, "drop", NULL));
   service_wait_log ("end shm0:bar2", name, "disconnected", NULL);
   g_clear_pointer (&name, g_free);
@@ -100,17 +91,13 @@ test_a_client_that_leaves_the_bus_loses_everything (void)
 }
 
 static void
-test_release (void)
+test_release (World *world,
+              Person *alice,
+              Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
-  g_autoptr (Opened) other = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) other = person_open (alice, "shm0", "bar2", "rwm", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  other = person_open (alice, "shm0", "bar2", "rwm", "{}");
   /* Somebody else may not, whatever polkit says. */
   g_free (person_call_fails (bob, DENIED, opened->path, LEASE_INTERFACE, "Release", "()"));
   world_expect_string (world, opened->path, LEASE_INTERFACE, "State", "active");
@@ -123,18 +110,14 @@ test_release (void)
 }
 
 static void
-test_closing_the_fd_is_enough (void)
+test_closing_the_fd_is_enough (World *world,
+                               Person *alice,
+                               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) alone = NULL;
-  g_autoptr (Opened) hers = NULL;
-  g_autoptr (Opened) his = NULL;
+  g_autoptr (Opened) alone = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) hers = NULL, his = NULL;
   g_autofree char *his_map = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  alone = person_open (alice, "shm0", "bar2", "rwm", "{}");
   person_let_go (alice, NULL, alone->fd);
   person_wait_signal (alice, alone->path, "Ended ('released',)");
   world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
@@ -152,18 +135,14 @@ test_closing_the_fd_is_enough (void)
 }
 
 static void
-test_a_mapping_keeps_the_lease (void)
+test_a_mapping_keeps_the_lease (World *world,
+                                Person *alice,
+                                Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
-  g_autofree char *copy = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "rw");
+  g_autofree char *copy = person_do (alice, "duplicate", opened->fd, NULL);
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  map = person_map (alice, opened->fd, "rw");
-  copy = person_do (alice, "duplicate", opened->fd, NULL);
   person_let_go (alice, NULL, opened->fd);
   person_let_go (alice, NULL, copy);
   /* Longer than any proof takes. */
@@ -178,16 +157,13 @@ test_a_mapping_keeps_the_lease (void)
 #define GRACE(ms) opened->path, LEASE_INTERFACE, "Revoke", "('maintenance', {'grace': <uint32 " ms ">})"
 
 static void
-test_revoke_with_grace (void)
+test_revoke_with_grace (World *world,
+                        Person *alice,
+                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   gint64 start;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   start = g_get_monotonic_time ();
   g_free (person_call (bob, GRACE ("500")));
   g_assert_cmpuint (milliseconds_since (start), <, 400);
@@ -203,16 +179,13 @@ test_revoke_with_grace (void)
 }
 
 static void
-test_a_grace_is_shortened_never_lengthened (void)
+test_a_grace_is_shortened_never_lengthened (World *world,
+                                            Person *alice,
+                                            Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   gint64 start;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   start = g_get_monotonic_time ();
   g_free (person_call (bob, GRACE ("20000")));
   g_free (person_call (bob, GRACE ("300")));
@@ -222,18 +195,14 @@ test_a_grace_is_shortened_never_lengthened (void)
 }
 
 static void
-test_revoke_at_once (void)
+test_revoke_at_once (World *world,
+                     Person *alice,
+                     Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "rw");
   g_autofree char *signals = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  map = person_map (alice, opened->fd, "rw");
   g_free (person_call (bob, opened->path, LEASE_INTERFACE, "Revoke", "('now', @a{sv} {})"));
   person_wait_signal (alice, opened->path, "Ended ('revoked',)");
   signals = person_signals (alice);
@@ -248,15 +217,12 @@ test_revoke_at_once (void)
 }
 
 static void
-test_a_good_client_ends_within_the_grace (void)
+test_a_good_client_ends_within_the_grace (World *world,
+                                          Person *alice,
+                                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   g_free (person_call (bob, GRACE ("20000")));
   person_wait_signal (alice, opened->path, "RevokeRequested ('maintenance', 20000)");
   person_let_go (alice, NULL, opened->fd);
@@ -265,11 +231,10 @@ test_a_good_client_ends_within_the_grace (void)
 }
 
 static void
-test_revoking_is_not_for_everybody (void)
+test_revoking_is_not_for_everybody (World *world,
+                                    Person *alice,
+                                    Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Opened) opened = NULL;
   g_autofree char *message = NULL;
 
@@ -292,15 +257,14 @@ test_revoking_is_not_for_everybody (void)
 }
 
 static void
-test_a_number_is_never_used_again (void)
+test_a_number_is_never_used_again (World *world,
+                                   Person *alice,
+                                   Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autofree char *generation = world_get_string (world, MANAGER_PATH, MANAGER_INTERFACE, "Generation");
-  g_autofree char *next_generation = NULL;
   guint64 last = 0;
+  g_autofree char *next_generation = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   for (guint i = 0; i < 4; i++)
     {
       g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
@@ -318,12 +282,12 @@ test_a_number_is_never_used_again (void)
 }
 
 static void
-test_every_grant_and_refusal_is_logged (void)
+test_every_grant_and_refusal_is_logged (World *world,
+                                        Person *alice,
+                                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
   g_autofree char *pid = g_strdup_printf ("%d", alice->process->pid);
+  g_autoptr (Opened) opened = NULL;
 
   g_free (person_open_fails (alice, NEEDS_PROMPT, "shm0", "control", "rm", "{}"));
   service_wait_log ("shm0", "control", "rm", "2001", pid, alice->name, NULL);
@@ -338,16 +302,15 @@ test_every_grant_and_refusal_is_logged (void)
 
 /* She may, as anybody may; but what she keeps of the old costs her the new, and then she waits until she lets go. */
 static void
-test_who_answers_a_revocation_by_opening_again_keeps_nothing (void)
+test_who_answers_a_revocation_by_opening_again_keeps_nothing (World *world,
+                                                              Person *alice,
+                                                              Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) old = NULL, again = NULL, later = NULL;
-  g_autofree char *map = NULL, *later_map = NULL;
+  g_autoptr (Opened) old = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (alice, old->fd, "rw");
+  g_autoptr (Opened) again = NULL, later = NULL;
+  g_autofree char *later_map = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  old = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  map = person_map (alice, old->fd, "rw");
   person_write (alice, map, "hers");
   g_variant_unref (world_call (world, old->path, LEASE_INTERFACE, "Revoke",
                                g_variant_new_parsed ("('enough', {'grace': <@u 300>})")));
@@ -370,20 +333,21 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/lease/a-killed-client", test_a_killed_client_loses_everything);
-  g_test_add_func ("/lease/a-client-that-exits", test_a_client_that_exits_loses_everything);
-  g_test_add_func ("/lease/a-client-that-leaves-the-bus", test_a_client_that_leaves_the_bus_loses_everything);
-  g_test_add_func ("/lease/release", test_release);
-  g_test_add_func ("/lease/closing-the-fd-is-enough", test_closing_the_fd_is_enough);
-  g_test_add_func ("/lease/a-mapping-keeps-the-lease", test_a_mapping_keeps_the_lease);
-  g_test_add_func ("/lease/revoke-with-grace", test_revoke_with_grace);
-  g_test_add_func ("/lease/a-grace-is-shortened", test_a_grace_is_shortened_never_lengthened);
-  g_test_add_func ("/lease/revoke-at-once", test_revoke_at_once);
-  g_test_add_func ("/lease/a-good-client", test_a_good_client_ends_within_the_grace);
-  g_test_add_func ("/lease/revoking-is-not-for-everybody", test_revoking_is_not_for_everybody);
-  g_test_add_func ("/lease/a-number-is-never-used-again", test_a_number_is_never_used_again);
-  g_test_add_func ("/lease/every-grant-and-refusal-is-logged", test_every_grant_and_refusal_is_logged);
-  g_test_add_func ("/lease/who-answers-a-revocation-by-opening-again-keeps-nothing",
-                   test_who_answers_a_revocation_by_opening_again_keeps_nothing);
+  scene_add ("/lease/a-killed-client", RULES_ALLOW_ALL, test_a_killed_client_loses_everything);
+  scene_add ("/lease/a-client-that-exits", RULES_ALLOW_ALL, test_a_client_that_exits_loses_everything);
+  scene_add ("/lease/a-client-that-leaves-the-bus", RULES_ALLOW_ALL,
+             test_a_client_that_leaves_the_bus_loses_everything);
+  scene_add ("/lease/release", RULES_ALLOW_ALL, test_release);
+  scene_add ("/lease/closing-the-fd-is-enough", RULES_ALLOW_ALL, test_closing_the_fd_is_enough);
+  scene_add ("/lease/a-mapping-keeps-the-lease", RULES_ALLOW_ALL, test_a_mapping_keeps_the_lease);
+  scene_add ("/lease/revoke-with-grace", RULES_ALLOW_ALL, test_revoke_with_grace);
+  scene_add ("/lease/a-grace-is-shortened", RULES_ALLOW_ALL, test_a_grace_is_shortened_never_lengthened);
+  scene_add ("/lease/revoke-at-once", RULES_ALLOW_ALL, test_revoke_at_once);
+  scene_add ("/lease/a-good-client", RULES_ALLOW_ALL, test_a_good_client_ends_within_the_grace);
+  scene_add ("/lease/revoking-is-not-for-everybody", "", test_revoking_is_not_for_everybody);
+  scene_add ("/lease/a-number-is-never-used-again", RULES_ALLOW_ALL, test_a_number_is_never_used_again);
+  scene_add ("/lease/every-grant-and-refusal-is-logged", "", test_every_grant_and_refusal_is_logged);
+  scene_add ("/lease/who-answers-a-revocation-by-opening-again-keeps-nothing", RULES_ALLOW_ALL,
+             test_who_answers_a_revocation_by_opening_again_keeps_nothing);
   return g_test_run ();
 }

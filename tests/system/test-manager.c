@@ -2,7 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "world.h"
+#include "scene.h"
 
 #define ADD MANAGER_PATH, MANAGER_INTERFACE, "AddMemoryDevice"
 #define REMOVE MANAGER_PATH, MANAGER_INTERFACE, "RemoveDevice"
@@ -22,14 +22,13 @@ test_get_device (void)
 }
 
 static void
-test_add_open_remove (void)
+test_add_open_remove (World *world,
+                      Person *alice,
+                      Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
   g_autofree char *map = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   g_free (person_call (alice, ADD, "('new', [('a', uint64 4096), ('b.2', 65536)],"
                                    " {'description': <'A new one'>, 'persist': <true>})"));
   g_assert_true (world_has_object (world, NEW));
@@ -51,13 +50,12 @@ test_add_open_remove (void)
 }
 
 static void
-test_what_was_kept_goes_with_the_device (void)
+test_what_was_kept_goes_with_the_device (World *world,
+                                         Person *alice,
+                                         Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   guint before = 0;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   for (guint i = 0; i < 2; i++)
     {
       g_autoptr (Opened) opened = NULL;
@@ -78,17 +76,13 @@ test_what_was_kept_goes_with_the_device (void)
 }
 
 static void
-test_removal_by_force (void)
+test_removal_by_force (World *world,
+                       Person *alice,
+                       Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "rw");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  map = person_map (alice, opened->fd, "rw");
   g_free (person_call (bob, REMOVE, "(objectpath '" SHM0 "', {'force': <true>})"));
   person_wait_signal (alice, opened->path, "Ended ('removed',)");
   person_expect_no_signal (bob);
@@ -106,15 +100,13 @@ test_removal_by_force (void)
 }
 
 static void
-test_managing_is_not_for_everybody (void)
+test_managing_is_not_for_everybody (World *world,
+                                    Person *alice,
+                                    Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autofree char *add = NULL;
-  g_autofree char *remove = NULL;
+  g_autofree char *add = person_call_fails (alice, NEEDS_PROMPT, ADD, "('new', [('a', uint64 4096)], @a{sv} {})");
+  g_autofree char *remove = person_call_fails (alice, NEEDS_PROMPT, REMOVE, "(objectpath '" SHM0 "', @a{sv} {})");
 
-  add = person_call_fails (alice, NEEDS_PROMPT, ADD, "('new', [('a', uint64 4096)], @a{sv} {})");
-  remove = person_call_fails (alice, NEEDS_PROMPT, REMOVE, "(objectpath '" SHM0 "', @a{sv} {})");
   g_assert_nonnull (strstr (add, ACTION_MANAGE));
   g_assert_nonnull (strstr (remove, ACTION_MANAGE));
   g_assert_false (world_has_object (world, NEW));
@@ -122,10 +114,10 @@ test_managing_is_not_for_everybody (void)
 }
 
 static void
-test_an_agent_lets_one_manage (void)
+test_an_agent_lets_one_manage (World *world,
+                               Person *alice,
+                               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_YES);
   g_autofree char *message = NULL;
 
@@ -154,17 +146,15 @@ test_not_more_than_max_memory (void)
 
 /* Two of the same name, both waiting for polkit: one of them is too late. */
 static void
-test_two_add_the_same (void)
+test_two_add_the_same (World *world,
+                       Person *alice,
+                       Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) one = NULL;
   g_auto (GStrv) two = NULL;
   guint hers, his;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   process_stop (world->polkitd);
   hers = person_send (alice, "call", ADD, "('new', [('a', uint64 4096)], @a{sv} {})", "", NULL);
   his = person_send (bob, "call", ADD, "('new', [('a', uint64 8192)], @a{sv} {})", "", NULL);
@@ -179,14 +169,13 @@ test_two_add_the_same (void)
 
 /* The device goes while polkit is asked about its region. */
 static void
-test_removed_while_somebody_opens (void)
+test_removed_while_somebody_opens (World *world,
+                                   Person *alice,
+                                   Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autofree char *message = NULL;
   guint serial;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   process_stop (world->polkitd);
   serial = person_send_open (alice, "shm0", "bar2", "rwm", "{}", "");
   g_free (person_call (alice, MANAGER_PATH, MANAGER_INTERFACE, "GetDevice", "('shm0',)"));
@@ -215,13 +204,13 @@ main (int argc,
 {
   world_init (&argc, &argv);
   g_test_add_func ("/manager/get-device", test_get_device);
-  g_test_add_func ("/manager/add-open-remove", test_add_open_remove);
-  g_test_add_func ("/manager/what-was-kept-goes-with-the-device", test_what_was_kept_goes_with_the_device);
-  g_test_add_func ("/manager/removal-by-force", test_removal_by_force);
-  g_test_add_func ("/manager/managing-is-not-for-everybody", test_managing_is_not_for_everybody);
-  g_test_add_func ("/manager/an-agent-lets-one-manage", test_an_agent_lets_one_manage);
+  scene_add ("/manager/add-open-remove", RULES_ALLOW_ALL, test_add_open_remove);
+  scene_add ("/manager/what-was-kept-goes-with-the-device", RULES_ALLOW_ALL, test_what_was_kept_goes_with_the_device);
+  scene_add ("/manager/removal-by-force", RULES_ALLOW_ALL, test_removal_by_force);
+  scene_add ("/manager/managing-is-not-for-everybody", "", test_managing_is_not_for_everybody);
+  scene_add ("/manager/an-agent-lets-one-manage", "", test_an_agent_lets_one_manage);
   g_test_add_func ("/manager/not-more-than-max-memory", test_not_more_than_max_memory);
-  g_test_add_func ("/manager/two-add-the-same", test_two_add_the_same);
-  g_test_add_func ("/manager/removed-while-somebody-opens", test_removed_while_somebody_opens);
+  scene_add ("/manager/two-add-the-same", RULES_ALLOW_ALL, test_two_add_the_same);
+  scene_add ("/manager/removed-while-somebody-opens", RULES_ALLOW_ALL, test_removed_while_somebody_opens);
   return g_test_run ();
 }

@@ -2,26 +2,19 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "world.h"
+#include "scene.h"
 
 #define BAR2_SIZE 1048576
 
 static void
-test_two_people_share_one_memory (void)
+test_two_people_share_one_memory (World *world,
+                                  Person *alice,
+                                  Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
-  g_autoptr (Opened) his = NULL;
-  g_autofree char *her_map = NULL;
-  g_autofree char *his_map = NULL;
-
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  his = person_open (bob, "shm0", "bar2", "rm", "{}");
-  her_map = person_map (alice, hers->fd, "rw");
-  his_map = person_map (bob, his->fd, "r");
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) his = person_open (bob, "shm0", "bar2", "rm", "{}");
+  g_autofree char *her_map = person_map (alice, hers->fd, "rw");
+  g_autofree char *his_map = person_map (bob, his->fd, "r");
 
   person_expect_zeros (bob, his_map);
   person_write (alice, her_map, "from alice");
@@ -30,22 +23,15 @@ test_two_people_share_one_memory (void)
 }
 
 static void
-test_regions_are_separate_and_of_exact_size (void)
+test_regions_are_separate_and_of_exact_size (World *world,
+                                             Person *alice,
+                                             Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) bar2 = NULL;
-  g_autoptr (Opened) control = NULL;
-  g_autofree char *size = NULL;
-  g_autofree char *allocated = NULL;
-  g_autofree char *small = NULL;
-
-  world_set_rules (world, RULES_ALLOW_ALL);
-  bar2 = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  control = person_open (alice, "shm0", "control", "rwm", "{}");
-  size = person_do (alice, "stat", bar2->fd, "size", NULL);
-  allocated = person_do (alice, "stat", bar2->fd, "allocated", NULL);
-  small = person_do (alice, "stat", control->fd, "size", NULL);
+  g_autoptr (Opened) bar2 = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) control = person_open (alice, "shm0", "control", "rwm", "{}");
+  g_autofree char *size = person_do (alice, "stat", bar2->fd, "size", NULL);
+  g_autofree char *allocated = person_do (alice, "stat", bar2->fd, "allocated", NULL);
+  g_autofree char *small = person_do (alice, "stat", control->fd, "size", NULL);
 
   g_assert_cmpstr (size, ==, "1048576");
   g_assert_cmpstr (small, ==, "4096");
@@ -55,18 +41,14 @@ test_regions_are_separate_and_of_exact_size (void)
 }
 
 static void
-test_each_lease_has_its_own_description (void)
+test_each_lease_has_its_own_description (World *world,
+                                         Person *alice,
+                                         Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) one = NULL;
-  g_autoptr (Opened) two = NULL;
-  g_autofree char *moved = NULL;
-  g_autofree char *still = NULL;
+  g_autoptr (Opened) one = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) two = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *moved = NULL, *still = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  one = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  two = person_open (alice, "shm0", "bar2", "rwm", "{}");
   g_assert_cmpstr (one->path, !=, two->path);
   moved = person_do (alice, "seek", one->fd, "100", NULL);
   still = person_do (alice, "seek", two->fd, "", NULL);
@@ -85,15 +67,13 @@ expect_failure (Person *person,
 }
 
 static void
-test_nobody_changes_the_size_or_runs_it (void)
+test_nobody_changes_the_size_or_runs_it (World *world,
+                                         Person *alice,
+                                         Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
   const int seals[] = { F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_SEAL, F_SEAL_GROW };
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   expect_failure (alice, "EPERM", "truncate", opened->fd, "0");
   expect_failure (alice, "EPERM", "truncate", opened->fd, "4096");
   expect_failure (alice, "EPERM", "truncate", opened->fd, "2097152");
@@ -109,16 +89,13 @@ test_nobody_changes_the_size_or_runs_it (void)
 }
 
 static void
-test_read_only_stays_read_only (void)
+test_read_only_stays_read_only (World *world,
+                                Person *alice,
+                                Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "r");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rm", "{}");
-  map = person_map (alice, opened->fd, "r");
   expect_failure (alice, "EACCES", "map", opened->fd, "rw");
   expect_failure (alice, "EACCES", "protect", map, NULL);
   expect_failure (alice, "EACCES", "reopen", opened->fd, "rw");
@@ -128,16 +105,14 @@ test_read_only_stays_read_only (void)
 }
 
 static void
-test_a_lease_says_what_it_is (void)
+test_a_lease_says_what_it_is (World *world,
+                              Person *alice,
+                              Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
   gint64 before = g_get_real_time ();
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{'label': <'my word'>}");
   guint64 created;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{'label': <'my word'>}");
   world_expect_string (world, opened->path, LEASE_INTERFACE, "Device", SHM0);
   world_expect_string (world, opened->path, LEASE_INTERFACE, "Region", "bar2");
   world_expect_string (world, opened->path, LEASE_INTERFACE, "Access", "rwm");
@@ -202,14 +177,13 @@ count_least_fds (World *world)
 }
 
 static void
-test_an_unused_device_holds_nothing (void)
+test_an_unused_device_holds_nothing (World *world,
+                                     Person *alice,
+                                     Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (GVariant) leases = NULL;
   guint before = 0;
+  g_autoptr (GVariant) leases = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   /* Once round: what is made once for all is there then. */
   for (guint i = 0; i < 2; i++)
     {
@@ -239,13 +213,12 @@ expect_open_error (Person *person,
 }
 
 static void
-test_what_cannot_be_had_is_not_supported (void)
+test_what_cannot_be_had_is_not_supported (World *world,
+                                          Person *alice,
+                                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'offset': <uint64 4096>}");
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'length': <uint64 4096>}");
   expect_open_error (alice, ERROR ("NotSupported"), "rwm", "{'revocation': <'immediate'>}");
@@ -257,14 +230,15 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/open/two-people-share-one-memory", test_two_people_share_one_memory);
-  g_test_add_func ("/open/regions-are-separate-and-of-exact-size", test_regions_are_separate_and_of_exact_size);
-  g_test_add_func ("/open/each-lease-has-its-own-description", test_each_lease_has_its_own_description);
-  g_test_add_func ("/open/nobody-changes-the-size-or-runs-it", test_nobody_changes_the_size_or_runs_it);
-  g_test_add_func ("/open/read-only-stays-read-only", test_read_only_stays_read_only);
-  g_test_add_func ("/open/a-lease-says-what-it-is", test_a_lease_says_what_it_is);
+  scene_add ("/open/two-people-share-one-memory", RULES_ALLOW_ALL, test_two_people_share_one_memory);
+  scene_add ("/open/regions-are-separate-and-of-exact-size", RULES_ALLOW_ALL,
+             test_regions_are_separate_and_of_exact_size);
+  scene_add ("/open/each-lease-has-its-own-description", RULES_ALLOW_ALL, test_each_lease_has_its_own_description);
+  scene_add ("/open/nobody-changes-the-size-or-runs-it", RULES_ALLOW_ALL, test_nobody_changes_the_size_or_runs_it);
+  scene_add ("/open/read-only-stays-read-only", RULES_ALLOW_ALL, test_read_only_stays_read_only);
+  scene_add ("/open/a-lease-says-what-it-is", RULES_ALLOW_ALL, test_a_lease_says_what_it_is);
   g_test_add_func ("/open/a-device-says-what-it-is", test_a_device_says_what_it_is);
-  g_test_add_func ("/open/an-unused-device-holds-nothing", test_an_unused_device_holds_nothing);
-  g_test_add_func ("/open/what-cannot-be-had-is-not-supported", test_what_cannot_be_had_is_not_supported);
+  scene_add ("/open/an-unused-device-holds-nothing", RULES_ALLOW_ALL, test_an_unused_device_holds_nothing);
+  scene_add ("/open/what-cannot-be-had-is-not-supported", RULES_ALLOW_ALL, test_what_cannot_be_had_is_not_supported);
   return g_test_run ();
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "world.h"
+#include "scene.h"
 
 /* Bob has a region that alice's pinned page is no part of, and "bob's" is in it. */
 static void
@@ -16,22 +16,17 @@ expect_apart (Person *bob,
 
 /* A page in a pipe is no reference that a test of the kernel's sees. */
 static void
-test_a_page_in_a_pipe (void)
+test_a_page_in_a_pipe (World *world,
+                       Person *alice,
+                       Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
-  g_autoptr (Opened) his = NULL;
-  g_autofree char *her_map = NULL;
-  g_autofree char *his_map = NULL;
-  g_autofree char *pipe_fd = NULL;
   char page[4096] = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *her_map = person_map (alice, hers->fd, "rw");
+  g_autoptr (Opened) his = NULL;
+  g_autofree char *his_map = NULL, *pipe_fd = NULL;
   int pipe;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  her_map = person_map (alice, hers->fd, "rw");
   person_write (alice, her_map, "something");
   pipe_fd = person_do (alice, "splice", hers->fd, NULL);
   pipe = person_give (alice, pipe_fd);
@@ -51,20 +46,16 @@ test_a_page_in_a_pipe (void)
 }
 
 static void
-test_a_page_in_a_fixed_buffer (void)
+test_a_page_in_a_fixed_buffer (World *world,
+                               Person *alice,
+                               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
   g_autoptr (Opened) his = NULL;
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) pinned = NULL;
-  g_autofree char *his_map = NULL;
-  g_autofree char *seen = NULL;
+  g_autofree char *his_map = NULL, *seen = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
   pinned = person_finish (alice, person_send (alice, "pin", hers->fd, NULL), &error);
   if (!pinned)
     {
@@ -87,22 +78,17 @@ test_a_page_in_a_fixed_buffer (void)
 
 /* What is kept is copied into a fresh object: the pin keeps an old page. */
 static void
-test_a_page_of_a_persistent_region (void)
+test_a_page_of_a_persistent_region (World *world,
+                                    Person *alice,
+                                    Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "kept", "bar2", "rwm", "{}");
+  g_autofree char *her_map = person_map (alice, hers->fd, "rw");
   g_autoptr (Opened) his = NULL;
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) pinned = NULL;
-  g_autofree char *her_map = NULL;
-  g_autofree char *his_map = NULL;
-  g_autofree char *seen = NULL;
+  g_autofree char *his_map = NULL, *seen = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "kept", "bar2", "rwm", "{}");
-  her_map = person_map (alice, hers->fd, "rw");
   person_write (alice, her_map, "kept");
   person_let_go (alice, her_map, NULL);
   pinned = person_finish (alice, person_send (alice, "pin", hers->fd, NULL), &error);
@@ -128,8 +114,8 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/pins/a-page-in-a-pipe", test_a_page_in_a_pipe);
-  g_test_add_func ("/pins/a-page-in-a-fixed-buffer", test_a_page_in_a_fixed_buffer);
-  g_test_add_func ("/pins/a-page-of-a-persistent-region", test_a_page_of_a_persistent_region);
+  scene_add ("/pins/a-page-in-a-pipe", RULES_ALLOW_ALL, test_a_page_in_a_pipe);
+  scene_add ("/pins/a-page-in-a-fixed-buffer", RULES_ALLOW_ALL, test_a_page_in_a_fixed_buffer);
+  scene_add ("/pins/a-page-of-a-persistent-region", RULES_ALLOW_ALL, test_a_page_of_a_persistent_region);
   return g_test_run ();
 }

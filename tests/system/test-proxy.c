@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "scene.h"
 #include "stay.h"
-#include "world.h"
 
 #define BAR2_SIZE 1048576
 
@@ -48,14 +48,12 @@ expect_lease (World *world,
 }
 
 static void
-test_a_reader (void)
+test_a_reader (World *world,
+               Person *alice,
+               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "r", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "r", "{}");
   expect_lease (world, alice, opened, "r");
   expect (alice, "100400 2001 1048576", "facts", opened->fd, NULL, NULL);
   expect (alice, "yes", "pzeros", opened->fd, NULL, NULL);
@@ -67,16 +65,13 @@ test_a_reader (void)
 }
 
 static void
-test_a_writer (void)
+test_a_writer (World *world,
+               Person *alice,
+               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "w", "{}");
   g_autoptr (Stay) reader = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "w", "{}");
   expect_lease (world, alice, opened, "w");
   expect (alice, "100200 2001 1048576", "facts", opened->fd, NULL, NULL);
   expect_errno (alice, "EBADF", "pread", opened->fd, "0", NULL);
@@ -87,14 +82,12 @@ test_a_writer (void)
 }
 
 static void
-test_both (void)
+test_both (World *world,
+           Person *alice,
+           Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rw", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rw", "{}");
   expect_lease (world, alice, opened, "rw");
   expect (alice, "100600 2001 1048576", "facts", opened->fd, NULL, NULL);
   expect (alice, "4", "pwrite", opened->fd, "1000", "here");
@@ -127,31 +120,25 @@ test_a_device_says_so (void)
 }
 
 static void
-test_revocation_at_once_can_be_demanded (void)
+test_revocation_at_once_can_be_demanded (World *world,
+                                         Person *alice,
+                                         Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rw", "{'revocation': <'immediate'>}");
   g_autofree char *message = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rw", "{'revocation': <'immediate'>}");
   message = person_open_fails (alice, ERROR ("NotSupported"), "shm0", "bar2", "rwm", "{'revocation': <'immediate'>}");
   g_assert_nonnull (strstr (message, "'detached'"));
 }
 
 static void
-test_a_part (void)
+test_a_part (World *world,
+             Person *alice,
+             Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Stay) whole = NULL;
-  g_autoptr (Opened) part = NULL;
-  g_autoptr (Opened) last = NULL;
+  g_autoptr (Stay) whole = stay_begin (bob, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) part = NULL, last = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  whole = stay_begin (bob, "shm0", "bar2", "rwm", "{}");
   stay_write (whole, "0123456789");
   part = person_open (alice, "shm0", "bar2", "rw", "{'offset': <uint64 3>, 'length': <uint64 4>}");
   g_assert_cmpuint (world_get_uint64 (world, part->path, LEASE_INTERFACE, "Offset"), ==, 3);
@@ -170,10 +157,10 @@ test_a_part (void)
 }
 
 static void
-test_what_is_no_part (void)
+test_what_is_no_part (World *world,
+                      Person *alice,
+                      Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   const char *const bad[] = {
     "{'offset': <uint64 1048576>}",
     "{'offset': <uint64 18446744073709551615>}",
@@ -185,7 +172,6 @@ test_what_is_no_part (void)
     "{'length': <'1'>}",
   };
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     g_free (person_open_fails (alice, INVALID, "shm0", "bar2", "rw", bad[i]));
   g_free (person_open_fails (alice, ERROR ("NotSupported"), "shm0", "bar2", "rwm", "{'offset': <uint64 4096>}"));
@@ -194,10 +180,10 @@ test_what_is_no_part (void)
 }
 
 static void
-test_rules_see_what_is_asked_for (void)
+test_rules_see_what_is_asked_for (World *world,
+                                  Person *alice,
+                                  Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
 
   world_set_rules (world, "polkit.addRule(function(action, subject) {"
@@ -214,14 +200,12 @@ test_rules_see_what_is_asked_for (void)
 }
 
 static void
-test_rules_see_what_is_taken_back (void)
+test_rules_see_what_is_taken_back (World *world,
+                                   Person *alice,
+                                   Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) part = NULL;
-  g_autoptr (Opened) whole = NULL;
   const char *const arguments = "('enough', @a{sv} {})";
+  g_autoptr (Opened) part = NULL, whole = NULL;
 
   world_set_rules (world, "polkit.addRule(function(action, subject) {"
                           "  if (action.id != 'org.regiond1.revoke-lease' || action.lookup('mechanism') == 'proxy' &&"
@@ -238,20 +222,15 @@ test_rules_see_what_is_taken_back (void)
 }
 
 static void
-test_shared_with_those_who_map (void)
+test_shared_with_those_who_map (World *world,
+                                Person *alice,
+                                Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
-  g_autoptr (Stay) hers = NULL;
-  g_autoptr (Stay) his = NULL;
-  g_autoptr (Stay) third = NULL;
+  g_autoptr (Stay) hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
+  g_autoptr (Stay) his = stay_begin (bob, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Stay) third = stay_begin (carol, "shm0", "bar2", "r", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
-  his = stay_begin (bob, "shm0", "bar2", "rwm", "{}");
-  third = stay_begin (carol, "shm0", "bar2", "r", "{}");
   stay_write (hers, "proxied");
   stay_expect_text (his, "proxied");
   stay_expect_text (third, "proxied");
@@ -261,18 +240,14 @@ test_shared_with_those_who_map (void)
 
 /* Programs that want a path get one. */
 static void
-test_opened_again (void)
+test_opened_again (World *world,
+                   Person *alice,
+                   Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Stay) both = stay_begin (alice, "shm0", "bar2", "rw", "{}");
   g_autoptr (Stay) reader = NULL;
-  g_autoptr (Stay) both = NULL;
-  g_autofree char *again = NULL;
-  g_autofree char *passed = NULL;
+  g_autofree char *again = NULL, *passed = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  both = stay_begin (alice, "shm0", "bar2", "rw", "{}");
   stay_write (both, "by a path");
   reader = stay_begin (alice, "shm0", "bar2", "r", "{}");
   expect_errno (alice, "EACCES", "open-again", reader->opened->fd, "rw", NULL);
@@ -294,15 +269,12 @@ test_opened_again (void)
 }
 
 static void
-test_exclusive (void)
+test_exclusive (World *world,
+                Person *alice,
+                Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "r", "{'exclusive': <true>}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "r", "{'exclusive': <true>}");
   g_free (person_open_fails (bob, ERROR ("Busy"), "shm0", "control", "r", "{}"));
   person_let_go (alice, NULL, opened->fd);
   world_wait_gone (world, opened->path, 2000);
@@ -311,14 +283,12 @@ test_exclusive (void)
 }
 
 static void
-test_reset_leaves_it (void)
+test_reset_leaves_it (World *world,
+                      Person *alice,
+                      Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Stay) hers = NULL;
+  g_autoptr (Stay) hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = stay_begin (alice, "shm0", "bar2", "rw", "{}");
   g_assert_true (stay_fill (hers));
   g_free (person_call (alice, SHM0, DEVICE_INTERFACE, "Reset", "(@a{sv} {},)"));
   stay_expect_zeros (hers);
@@ -341,14 +311,12 @@ leave (World *world,
 }
 
 static void
-test_what_is_left_behind (void)
+test_what_is_left_behind (World *world,
+                          Person *alice,
+                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Stay) fresh = NULL;
-  g_autoptr (Stay) kept = NULL;
+  g_autoptr (Stay) fresh = NULL, kept = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   leave (world, "shm0", "secret");
   leave (world, "kept", "kept for you");
   fresh = stay_begin (bob, "shm0", "bar2", "r", "{}");
@@ -368,17 +336,13 @@ read_mounts (GPid pid)
 }
 
 static void
-test_nobody_sees_a_mount (void)
+test_nobody_sees_a_mount (World *world,
+                          Person *alice,
+                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autofree char *before = read_mounts (world->regiond->pid);
-  g_autofree char *meanwhile = NULL;
-  g_autofree char *hers = NULL;
-  g_autofree char *after = NULL;
-  g_autofree char *killed = NULL;
+  g_autofree char *meanwhile = NULL, *hers = NULL, *after = NULL, *killed = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   for (guint i = 0; i < 5; i++)
     opened_free (person_open (alice, "shm0", "bar2", i % 2 ? "r" : "rw", "{}"));
   g_assert_cmpuint (world_count_leases (world), ==, 5);
@@ -396,14 +360,12 @@ test_nobody_sees_a_mount (void)
 }
 
 static void
-test_a_client_without_room_for_an_fd (void)
+test_a_client_without_room_for_an_fd (World *world,
+                                      Person *alice,
+                                      Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   guint before;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   opened_free (person_open (bob, "shm0", "bar2", "r", "{}"));
   before = world_count_leases (world);
   g_free (person_do (alice, "no-more-fds", NULL));
@@ -418,21 +380,21 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/proxy/a-reader-reads-and-nothing-else", test_a_reader);
-  g_test_add_func ("/proxy/a-writer-writes-and-nothing-else", test_a_writer);
-  g_test_add_func ("/proxy/who-has-both-ends-where-the-region-ends", test_both);
+  scene_add ("/proxy/a-reader-reads-and-nothing-else", RULES_ALLOW_ALL, test_a_reader);
+  scene_add ("/proxy/a-writer-writes-and-nothing-else", RULES_ALLOW_ALL, test_a_writer);
+  scene_add ("/proxy/who-has-both-ends-where-the-region-ends", RULES_ALLOW_ALL, test_both);
   g_test_add_func ("/proxy/a-device-says-so", test_a_device_says_so);
-  g_test_add_func ("/proxy/revocation-at-once-can-be-demanded", test_revocation_at_once_can_be_demanded);
-  g_test_add_func ("/proxy/a-part-to-the-byte", test_a_part);
-  g_test_add_func ("/proxy/what-is-no-part-is-refused", test_what_is_no_part);
-  g_test_add_func ("/proxy/rules-see-what-is-asked-for", test_rules_see_what_is_asked_for);
-  g_test_add_func ("/proxy/rules-see-what-is-taken-back", test_rules_see_what_is_taken_back);
-  g_test_add_func ("/proxy/shared-with-those-who-map", test_shared_with_those_who_map);
-  g_test_add_func ("/proxy/opened-again-by-its-path", test_opened_again);
-  g_test_add_func ("/proxy/exclusive", test_exclusive);
-  g_test_add_func ("/proxy/a-reset-empties-it-and-leaves-it", test_reset_leaves_it);
-  g_test_add_func ("/proxy/what-is-left-behind", test_what_is_left_behind);
-  g_test_add_func ("/proxy/nobody-sees-a-mount", test_nobody_sees_a_mount);
-  g_test_add_func ("/proxy/a-client-without-room-for-an-fd", test_a_client_without_room_for_an_fd);
+  scene_add ("/proxy/revocation-at-once-can-be-demanded", RULES_ALLOW_ALL, test_revocation_at_once_can_be_demanded);
+  scene_add ("/proxy/a-part-to-the-byte", RULES_ALLOW_ALL, test_a_part);
+  scene_add ("/proxy/what-is-no-part-is-refused", RULES_ALLOW_ALL, test_what_is_no_part);
+  scene_add ("/proxy/rules-see-what-is-asked-for", "", test_rules_see_what_is_asked_for);
+  scene_add ("/proxy/rules-see-what-is-taken-back", "", test_rules_see_what_is_taken_back);
+  scene_add ("/proxy/shared-with-those-who-map", RULES_ALLOW_ALL, test_shared_with_those_who_map);
+  scene_add ("/proxy/opened-again-by-its-path", RULES_ALLOW_ALL, test_opened_again);
+  scene_add ("/proxy/exclusive", RULES_ALLOW_ALL, test_exclusive);
+  scene_add ("/proxy/a-reset-empties-it-and-leaves-it", RULES_ALLOW_ALL, test_reset_leaves_it);
+  scene_add ("/proxy/what-is-left-behind", RULES_ALLOW_ALL, test_what_is_left_behind);
+  scene_add ("/proxy/nobody-sees-a-mount", RULES_ALLOW_ALL, test_nobody_sees_a_mount);
+  scene_add ("/proxy/a-client-without-room-for-an-fd", RULES_ALLOW_ALL, test_a_client_without_room_for_an_fd);
   return g_test_run ();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "world.h"
+#include "scene.h"
 
 #define KEPT DEVICE_PREFIX "kept"
 #define RESET SHM0, DEVICE_INTERFACE, "Reset", "(@a{sv} {},)"
@@ -86,20 +86,15 @@ test_persistent_contents_stay (void)
 }
 
 static void
-test_a_leak_does_not_write_what_is_kept (void)
+test_a_leak_does_not_write_what_is_kept (World *world,
+                                         Person *alice,
+                                         Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
-  g_autofree char *fd = NULL;
-  g_autofree char *leaked = NULL;
-  g_autofree char *text = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "kept", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "rw");
+  g_autofree char *fd = NULL, *leaked = NULL, *text = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "kept", "bar2", "rwm", "{}");
-  map = person_map (alice, opened->fd, "rw");
   person_write (alice, map, "before");
   fd = person_pass (alice, opened->fd, carol);
   leaked = person_map (carol, fd, "rw");
@@ -112,15 +107,12 @@ test_a_leak_does_not_write_what_is_kept (void)
 }
 
 static void
-test_the_exclusive_owner_resets (void)
+test_the_exclusive_owner_resets (World *world,
+                                 Person *alice,
+                                 Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
-  g_autoptr (Opened) again = NULL;
-  g_autofree char *map = NULL;
-  g_autofree char *allocated = NULL;
+  g_autoptr (Opened) opened = NULL, again = NULL;
+  g_autofree char *map = NULL, *allocated = NULL;
 
   world_set_rules (world, RULES_NO_RESET);
   opened = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
@@ -143,13 +135,12 @@ test_the_exclusive_owner_resets (void)
 }
 
 static void
-test_others_need_to_be_let (void)
+test_others_need_to_be_let (World *world,
+                            Person *alice,
+                            Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
-  g_autofree char *message = NULL;
+  g_autofree char *map = NULL, *message = NULL;
 
   world_set_rules (world, RULES_NO_RESET);
   opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
@@ -165,29 +156,23 @@ test_others_need_to_be_let (void)
 }
 
 static void
-test_not_while_somebody_else_holds_it (void)
+test_not_while_somebody_else_holds_it (World *world,
+                                       Person *alice,
+                                       Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) opened = NULL;
-  g_autofree char *map = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "rw");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  map = person_map (alice, opened->fd, "rw");
   person_write (alice, map, "mine");
   g_free (person_call_fails (bob, ERROR ("Busy"), RESET));
   person_expect_text (alice, map, "mine");
 }
 
 static void
-test_a_parked_device_is_reset (void)
+test_a_parked_device_is_reset (World *world,
+                               Person *alice,
+                               Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-
-  world_set_rules (world, RULES_ALLOW_ALL);
   g_free (person_call (alice, RESET));
   world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "parked");
 }
@@ -199,10 +184,10 @@ main (int argc,
   world_init (&argc, &argv);
   g_test_add_func ("/reset/every-first-open-is-fresh", test_every_first_open_is_fresh);
   g_test_add_func ("/reset/persistent-contents-stay", test_persistent_contents_stay);
-  g_test_add_func ("/reset/a-leak-does-not-write-what-is-kept", test_a_leak_does_not_write_what_is_kept);
-  g_test_add_func ("/reset/the-exclusive-owner", test_the_exclusive_owner_resets);
-  g_test_add_func ("/reset/others-need-to-be-let", test_others_need_to_be_let);
-  g_test_add_func ("/reset/not-while-somebody-else-holds-it", test_not_while_somebody_else_holds_it);
-  g_test_add_func ("/reset/a-parked-device", test_a_parked_device_is_reset);
+  scene_add ("/reset/a-leak-does-not-write-what-is-kept", RULES_ALLOW_ALL, test_a_leak_does_not_write_what_is_kept);
+  scene_add ("/reset/the-exclusive-owner", "", test_the_exclusive_owner_resets);
+  scene_add ("/reset/others-need-to-be-let", "", test_others_need_to_be_let);
+  scene_add ("/reset/not-while-somebody-else-holds-it", RULES_ALLOW_ALL, test_not_while_somebody_else_holds_it);
+  scene_add ("/reset/a-parked-device", RULES_ALLOW_ALL, test_a_parked_device_is_reset);
   return g_test_run ();
 }

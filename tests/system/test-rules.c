@@ -2,8 +2,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "scene.h"
 #include "tool.h"
-#include "world.h"
 
 /* Every rule that is installed to be copied, as it is, in the real polkitd; and what regionctl explain says. */
 
@@ -275,10 +275,10 @@ test_explain_tells (void)
 
 /* An administrator asks about somebody else; others may not. */
 static void
-test_explain_of_others (void)
+test_explain_of_others (World *world,
+                        Person *alice,
+                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Result) refused = NULL, told = NULL, rule = NULL;
 
   refused = tool_run (NULL, "explain", "shm0:bar2:rm", "--client", bob->name, "--no-ask-password", NULL);
@@ -378,10 +378,10 @@ test_explain_with_options (void)
 
 /* polkit skips such a file, and its denial with it: nobody claims that it is there. */
 static void
-test_a_rule_with_a_syntax_error (void)
+test_a_rule_with_a_syntax_error (World *world,
+                                 Person *alice,
+                                 Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Result) told = NULL;
   g_autoptr (Opened) opened = NULL;
 
@@ -403,11 +403,11 @@ main (int argc,
   g_test_add_func ("/rules/none-is-left-out", test_no_rule_is_left_out);
   g_test_add_func ("/rules/every-detail-is-in-the-vocabulary", test_every_detail_is_in_the_vocabulary);
   g_test_add_func ("/rules/explain-tells", test_explain_tells);
-  g_test_add_func ("/rules/explain-of-others", test_explain_of_others);
+  scene_add ("/rules/explain-of-others", "", test_explain_of_others);
   g_test_add_func ("/rules/the-rule-for-a-user", test_the_rule_for_a_user);
   g_test_add_func ("/rules/the-rule-for-a-group", test_the_rule_for_a_group);
   g_test_add_func ("/rules/the-rule-for-a-part", test_the_rule_for_a_part);
   g_test_add_func ("/rules/explain-with-options", test_explain_with_options);
-  g_test_add_func ("/rules/a-rule-with-a-syntax-error", test_a_rule_with_a_syntax_error);
+  scene_add ("/rules/a-rule-with-a-syntax-error", "", test_a_rule_with_a_syntax_error);
   return g_test_run ();
 }

@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "scene.h"
 #include "stay.h"
-#include "world.h"
 
 /* What is lent in either way: every test that lends something is run with each. */
 static const char *const accesses[] = { "rwm", "rw" };
@@ -279,15 +279,13 @@ test_taken_back_without_descriptors (gconstpointer access)
 
 /* Calls come with descriptors, which there is no room for. */
 static void
-test_descriptors_that_come_with_calls (void)
+test_descriptors_that_come_with_calls (World *world,
+                                       Person *alice,
+                                       Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   guint before;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   before = process_count_fds (world->regiond);
   limit (world, RLIMIT_NOFILE, count_numbers (world));
   for (guint i = 0; i < 50; i++)
@@ -439,24 +437,18 @@ fill_queue (int one,
  * closed in that time is found out, who has not keeps what he has.
  */
 static void
-test_more_ends_than_the_kernel_tells (void)
+test_more_ends_than_the_kernel_tells (World *world,
+                                      Person *alice,
+                                      Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Stay) one = NULL;
-  g_autoptr (Stay) other = NULL;
-  g_autoptr (Stay) closed = NULL;
-  g_autoptr (Stay) shared = NULL;
-  g_autoptr (Stay) live = NULL;
+  g_autoptr (Stay) one = stay_begin (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Stay) other = stay_begin (alice, "big", "whole", "rwm", "{}");
+  g_autoptr (Stay) live = stay_begin (alice, "shm0", "control", "rw", "{}");
+  g_autoptr (Stay) closed = NULL, shared = NULL;
   Stay *dead[4];
   int fds[2];
   guint before;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  one = stay_begin (alice, "shm0", "bar2", "rwm", "{}");
-  other = stay_begin (alice, "big", "whole", "rwm", "{}");
-  live = stay_begin (alice, "shm0", "control", "rw", "{}");
   stay_write (one, "hers");
   stay_write (other, "theirs");
   stay_write (live, "proxied");
@@ -519,12 +511,12 @@ main (int argc,
   add ("/scarcity/no-descriptors-are-left", test_no_descriptors_are_left);
   add ("/scarcity/descriptors-end-at-any-step", test_descriptors_end_at_any_step);
   add ("/scarcity/descriptors-end-at-the-first-call", test_descriptors_end_at_the_first_call);
-  g_test_add_func ("/scarcity/descriptors-that-come-with-calls", test_descriptors_that_come_with_calls);
+  scene_add ("/scarcity/descriptors-that-come-with-calls", RULES_ALLOW_ALL, test_descriptors_that_come_with_calls);
   add ("/scarcity/taken-back-without-descriptors", test_taken_back_without_descriptors);
   add ("/scarcity/no-memory-for-a-whole-device", test_no_memory_for_a_whole_device);
   add ("/scarcity/files-must-be-small", test_files_must_be_small);
   add ("/scarcity/no-watches-are-left", test_no_watches_are_left);
   g_test_add_func ("/scarcity/no-keyrings-are-left", test_no_keyrings_are_left);
-  g_test_add_func ("/scarcity/more-ends-than-the-kernel-tells", test_more_ends_than_the_kernel_tells);
+  scene_add ("/scarcity/more-ends-than-the-kernel-tells", RULES_ALLOW_ALL, test_more_ends_than_the_kernel_tells);
   return g_test_run ();
 }

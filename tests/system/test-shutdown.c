@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "world.h"
+#include "scene.h"
 
 #define CONF SERVICE_CONFIG "/regiond.conf"
 
@@ -54,14 +54,13 @@ test_a_signal_ends_it_cleanly (void)
 }
 
 static void
-test_it_ends_while_polkit_is_asked (void)
+test_it_ends_while_polkit_is_asked (World *world,
+                                    Person *alice,
+                                    Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_auto (GStrv) strings = NULL;
   guint serial;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
   process_stop (world->polkitd);
   serial = person_send_open (alice, "shm0", "bar2", "rwm", "{}", "");
   g_free (person_call (alice, MANAGER_PATH, MANAGER_INTERFACE, "GetDevice", "('shm0',)"));
@@ -84,14 +83,12 @@ test_a_second_one (void)
 }
 
 static void
-test_the_bus_goes_away (void)
+test_the_bus_goes_away (World *world,
+                        Person *alice,
+                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
   process_signal (world->bus->process, SIGKILL);
   g_assert_cmpint (end_of (world->regiond), ==, 1);
   expect_log ("bus");
@@ -113,19 +110,15 @@ test_there_is_no_bus (void)
 
 /* What it lent before it was killed is nothing that it lends afterwards. */
 static void
-test_a_crash (void)
+test_a_crash (World *world,
+              Person *alice,
+              Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *her_map = person_map (alice, hers->fd, "rw");
   g_autoptr (Opened) his = NULL;
-  g_autofree char *her_map = NULL;
   g_autofree char *his_map = NULL;
 
-  world_set_rules (world, RULES_ALLOW_ALL);
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  her_map = person_map (alice, hers->fd, "rw");
   process_free (g_steal_pointer (&world->regiond));
   world->regiond = service_start (world->root);
   g_assert_cmpuint (world_count_leases (world), ==, 0);
@@ -253,11 +246,11 @@ main (int argc,
 {
   world_init (&argc, &argv);
   g_test_add_func ("/shutdown/a-signal-ends-it-cleanly", test_a_signal_ends_it_cleanly);
-  g_test_add_func ("/shutdown/it-ends-while-polkit-is-asked", test_it_ends_while_polkit_is_asked);
+  scene_add ("/shutdown/it-ends-while-polkit-is-asked", RULES_ALLOW_ALL, test_it_ends_while_polkit_is_asked);
   g_test_add_func ("/shutdown/a-second-one", test_a_second_one);
-  g_test_add_func ("/shutdown/the-bus-goes-away", test_the_bus_goes_away);
+  scene_add ("/shutdown/the-bus-goes-away", RULES_ALLOW_ALL, test_the_bus_goes_away);
   g_test_add_func ("/shutdown/there-is-no-bus", test_there_is_no_bus);
-  g_test_add_func ("/shutdown/a-crash", test_a_crash);
+  scene_add ("/shutdown/a-crash", RULES_ALLOW_ALL, test_a_crash);
   g_test_add_func ("/shutdown/errors-in-regiond-conf", test_errors_in_regiond_conf);
   g_test_add_func ("/shutdown/a-folder-that-is-not-there", test_a_folder_that_is_not_there);
   g_test_add_func ("/shutdown/wrong-usage", test_wrong_usage);
