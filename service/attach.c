@@ -2,9 +2,9 @@
 #include "attach.h"
 
 #include "error.h"
-#include "log.h"
 #include "opening.h"
 #include "permit.h"
+#include "refusals.h"
 
 typedef struct {
   RegiondDaemon         *daemon;
@@ -32,11 +32,9 @@ static void
 refuse (Attach *self,
         GError *error)
 {
-  RegiondRecord record = { .event = "refusal", .reason = error->message };
+  const RegiondRefusedCall call = { .client = self->client, .invocation = self->invocation };
 
-  regiond_client_describe (self->client, &record);
-  regiond_log (&record);
-  regiond_error_return (self->invocation, error);
+  regiond_refusals_refuse (self->daemon->refusals, &call, error);
 }
 
 /* What is looked for. */
@@ -97,7 +95,6 @@ attach (Attach             *self,
         GError            **error)
 {
   RegiondLease *lease;
-  RegiondRequest *request;
   RegiondAccess shown;
 
   if (g_cancellable_set_error_if_cancelled (regiond_client_get_gone (self->client), error) ||
@@ -106,8 +103,8 @@ attach (Attach             *self,
 
   g_debug ("%s has shown what %s is of", regiond_client_get_name (self->client), regiond_lease_get_path (lease));
   shown = regiond_lease_get_window (lease)->access & (proof->access | REGIOND_ACCESS_MAP);
-  request = regiond_request_new_shown (lease, shown, &self->share, error);
-  return request != NULL && regiond_opening_attach (request, self->client, self->invocation, error);
+  regiond_opening_start (regiond_request_new_shown (lease, shown, &self->share), self->invocation);
+  return TRUE;
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "manager.h"
 #include "mechanisms/proxy.h"
 #include "parking.h"
+#include "refusals.h"
 #include "review.h"
 #include "text.h"
 #include "units.h"

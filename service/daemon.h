@@ -10,7 +10,6 @@
 #include "ledger.h"
 #include "mechanisms/server.h"
 #include "proof.h"
-#include "refusals.h"
 #include "settings.h"
 #include "terms.h"
 #include "watch.h"
@@ -24,6 +23,7 @@
 
 typedef struct _RegiondDeviceTerms RegiondDeviceTerms;
 typedef struct _RegiondInventory RegiondInventory;
+typedef struct _RegiondRefusals RegiondRefusals;
 typedef struct _RegiondReview RegiondReview;
 
 /* The one of each that everybody shares, and the table of devices. */

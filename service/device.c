@@ -654,7 +654,12 @@ handle_open_region (RegiondDBusDevice     *object,
                     const char            *access,
                     GVariant              *options)
 {
-  regiond_opening_start (REGIOND_DEVICE (object), invocation, fd_list, region, access, options);
+  GError *error = NULL;
+  RegiondRequest *request = regiond_request_new (REGIOND_DEVICE (object), region, access, options, fd_list, &error);
+
+  if (request == NULL)
+    return regiond_error_return (invocation, error);
+  regiond_opening_start (request, invocation);
   return TRUE;
 }
 

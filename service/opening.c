@@ -5,6 +5,7 @@
 #include "log.h"
 #include "parking.h"
 #include "permit.h"
+#include "refusals.h"
 #include "request.h"
 #include "review.h"
 
@@ -50,37 +51,19 @@ opening_free (Opening *self)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Opening, opening_free)
 
 static void
-log_event (Opening    *self,
-           const char *event,
-           const char *lease,
-           const char *reason)
+log_grant (Opening    *self,
+           const char *lease)
 {
   RegiondRecord record = {
-    .event = event,
+    .event = "grant",
     .device = regiond_device_get_id (self->device),
     .region = self->request->window.region->name,
     .access = regiond_access_to_string (self->request->window.access),
     .lease = lease,
-    .reason = reason,
   };
 
   regiond_client_describe (self->client, &record);
   regiond_log (&record);
-}
-
-static void
-tell_refusal (Opening      *self,
-              const GError *error)
-{
-  const RegiondRefusedCall call = {
-    .device = regiond_device_get_path (self->device),
-    .region = self->request->window.region->name,
-    .access = regiond_access_to_string (self->request->window.access),
-    .client = self->client,
-    .error = error,
-  };
-
-  regiond_refusals_tell (regiond_device_get_daemon (self->device)->refusals, &call);
 }
 
 /* Takes @error. */
@@ -88,14 +71,9 @@ static void
 answer_error (Opening *self,
               GError  *error)
 {
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    {
-      g_clear_error (&error);
-      error = g_error_new (REGIOND_ERROR, REGIOND_ERROR_GONE, "The caller has left the bus");
-    }
-  log_event (self, "refusal", NULL, error->message);
-  tell_refusal (self, error);
-  regiond_error_return (self->invocation, error);
+  const RegiondRefusedCall call = { self->device, &self->request->window, self->client, self->invocation };
+
+  regiond_refusals_refuse (regiond_device_get_daemon (self->device)->refusals, &call, error);
 }
 
 /* Takes both. */
@@ -276,7 +254,7 @@ grant (Opening *self,
 
   g_dbus_method_invocation_return_value_with_unix_fd_list (
       self->invocation, g_variant_new ("(ho)", 0, regiond_lease_get_path (lease)), fds);
-  log_event (self, "grant", regiond_lease_get_path (lease), NULL);
+  log_grant (self, regiond_lease_get_path (lease));
   regiond_review_admit (regiond_device_get_daemon (self->device)->review, lease);
   return TRUE;
 }
@@ -382,6 +360,11 @@ is_worthwhile (gpointer data,
 {
   Opening *self = data;
 
+  if (self->error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&self->error));
+      return FALSE;
+    }
   return check_client (self, error) && regiond_request_is_worthwhile (self->request, self->holder, error);
 }
 
@@ -414,55 +397,21 @@ make_questions (Opening *self)
     }
 }
 
-/* Takes @request. */
-static void
-start (RegiondRequest        *request,
-       RegiondClient         *client,
-       GDBusMethodInvocation *invocation)
+void
+regiond_opening_start (RegiondRequest        *request,
+                       GDBusMethodInvocation *invocation)
 {
   Opening *self = g_new0 (Opening, 1);
+  RegiondDaemon *daemon = regiond_device_get_daemon (request->device);
 
   self->device = request->device;
   self->invocation = invocation;
   self->fd = -1;
-  self->client = regiond_client_ref (client);
+  self->client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
   self->request = request;
-  self->holder = regiond_request_find_holder (request, client);
+  self->holder = regiond_request_find_holder (request, self->client);
+  /* What nobody could have is refused when it is known who asks: the others are told. */
+  regiond_request_settle (request, &self->error);
   make_questions (self);
   ask (self);
-}
-
-void
-regiond_opening_start (RegiondDevice         *device,
-                       GDBusMethodInvocation *invocation,
-                       GUnixFDList           *fds,
-                       const char            *region,
-                       const char            *access,
-                       GVariant              *options)
-{
-  RegiondDaemon *daemon = regiond_device_get_daemon (device);
-  GError *error = NULL;
-  g_autoptr (RegiondRequest) request = regiond_request_new (device, region, access, options, fds, &error);
-  g_autoptr (RegiondClient) client = NULL;
-
-  client = regiond_clients_get (daemon->clients, g_dbus_method_invocation_get_sender (invocation));
-  if (request != NULL && regiond_request_settle (request, &error))
-    start (g_steal_pointer (&request), client, invocation);
-  else
-    regiond_error_return (invocation, error);
-}
-
-gboolean
-regiond_opening_attach (RegiondRequest        *request,
-                        RegiondClient         *client,
-                        GDBusMethodInvocation *invocation,
-                        GError               **error)
-{
-  g_autoptr (RegiondRequest) taken = request;
-
-  if (!regiond_request_settle (taken, error))
-    return FALSE;
-
-  start (g_steal_pointer (&taken), client, invocation);
-  return TRUE;
 }

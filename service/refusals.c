@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "refusals.h"
 
-#include "daemon.h"
+#include "error.h"
+#include "log.h"
 
 struct _RegiondRefusals {
   GDBusConnection *connection;
@@ -84,9 +85,26 @@ regiond_refusals_count (RegiondRefusals *self,
   return TRUE;
 }
 
-void
-regiond_refusals_tell (RegiondRefusals          *self,
-                       const RegiondRefusedCall *call)
+static void
+log_refusal (const RegiondRefusedCall *call,
+             const GError             *error)
+{
+  RegiondRecord record = { .event = "refusal", .reason = error->message };
+
+  if (call->device != NULL)
+    {
+      record.device = regiond_device_get_id (call->device);
+      record.region = call->window->region->name;
+      record.access = regiond_access_to_string (call->window->access);
+    }
+  regiond_client_describe (call->client, &record);
+  regiond_log (&record);
+}
+
+static void
+tell (RegiondRefusals          *self,
+      const RegiondRefusedCall *call,
+      const GError             *error)
 {
   guint32 uid = regiond_client_get_uid (call->client);
   g_autofree char *name = NULL;
@@ -96,11 +114,29 @@ regiond_refusals_tell (RegiondRefusals          *self,
       !regiond_refusals_count (self, uid, g_get_monotonic_time (), &omitted))
     return;
 
-  name = g_dbus_error_encode_gerror (call->error);
+  name = g_dbus_error_encode_gerror (error);
   g_dbus_connection_emit_signal (self->connection, NULL, REGIOND_PATH, "org.regiond1.Manager", "OpenRefused",
-                                 g_variant_new ("(osssuussu)", call->device, call->region, call->access,
+                                 g_variant_new ("(osssuussu)", regiond_device_get_path (call->device),
+                                                call->window->region->name,
+                                                regiond_access_to_string (call->window->access),
                                                 regiond_client_get_name (call->client), uid,
-                                                regiond_client_get_pid (call->client), name, call->error->message,
-                                                omitted),
+                                                regiond_client_get_pid (call->client), name, error->message, omitted),
                                  NULL);
+}
+
+void
+regiond_refusals_refuse (RegiondRefusals          *self,
+                         const RegiondRefusedCall *call,
+                         GError                   *error)
+{
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_clear_error (&error);
+      error = g_error_new (REGIOND_ERROR, REGIOND_ERROR_GONE, "The caller has left the bus");
+    }
+
+  log_refusal (call, error);
+  if (call->device != NULL)
+    tell (self, call, error);
+  regiond_error_return (call->invocation, error);
 }

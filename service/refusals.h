@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "client.h"
+#include "device.h"
 
-#include <gio/gio.h>
-
-/* Tells everybody on the bus of calls for a region that were refused (the signal
- * OpenRefused of org.regiond1.Manager): so many of each user's, since whoever
- * likes can be refused as fast as the bus carries it. */
-typedef struct _RegiondRefusals RegiondRefusals;
+/* Refuses calls for a region (RegiondRefusals is declared in daemon.h). Everybody on the
+ * bus is told (the signal OpenRefused of org.regiond1.Manager): of so many of each
+ * user's, since whoever likes can be refused as fast as the bus carries it. */
 
 /* Of one user's refusals in a second so many are told, and the rest is counted. */
 #define REGIOND_REFUSALS_MOST 10
@@ -21,13 +18,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRefusals, regiond_refusals_free)
  * to be told; if so, how many were not since the last one that was. */
 gboolean         regiond_refusals_count (RegiondRefusals *self, guint32 uid, gint64 now, guint *omitted);
 
-/* A call for a region that was refused. */
+/* Whose arguments are right. */
 typedef struct {
-  const char    *device; /* object path */
-  const char    *region;
-  const char    *access;
-  RegiondClient *client; /* who has left is not told about: that is what was in the way */
-  const GError  *error;  /* as it is answered */
+  RegiondDevice         *device; /* NULL: it is not known what the call was for */
+  const RegiondWindow   *window; /* its region and access count; NULL like @device */
+  RegiondClient         *client; /* who has left is not told about: that is what was in the way */
+  GDBusMethodInvocation *invocation;
 } RegiondRefusedCall;
 
-void             regiond_refusals_tell (RegiondRefusals *self, const RegiondRefusedCall *call);
+/* Logs it, tells everybody if the device is known, and answers with @error, which is taken;
+ * G_IO_ERROR_CANCELLED is Gone: the caller has left. */
+void             regiond_refusals_refuse (RegiondRefusals *self, const RegiondRefusedCall *call, GError *error);

@@ -215,25 +215,16 @@ regiond_share_read (RegiondShare *self,
 RegiondRequest *
 regiond_request_new_shown (RegiondLease       *lease,
                            RegiondAccess       shown,
-                           const RegiondShare *share,
-                           GError            **error)
+                           const RegiondShare *share)
 {
-  RegiondRequest *self;
+  RegiondRequest *self = g_new0 (RegiondRequest, 1);
 
-  if (share->access & ~shown)
-    {
-      g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
-                   "The access '%s' is more than what was shown, '%s'; ask for no more than that",
-                   regiond_access_to_string (share->access), regiond_access_to_string (shown));
-      return NULL;
-    }
-
-  self = g_new0 (RegiondRequest, 1);
   self->device = g_object_ref (regiond_lease_get_device (lease));
   self->window = *regiond_lease_get_window (lease);
   regiond_region_ref (self->window.region);
   self->window.access = share->access != 0 ? share->access : shown;
   self->shown = g_object_ref (lease);
+  self->proved = shown;
   self->label = g_strdup (share->label);
   self->least = g_strdup (share->least);
   self->interactive = share->interactive;
@@ -312,11 +303,24 @@ check_revocation (RegiondRequest *self,
   return FALSE;
 }
 
+static gboolean
+check_access (RegiondRequest *self,
+              GError        **error)
+{
+  if (self->shown == NULL || (self->window.access & ~self->proved) == 0)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
+               "The access '%s' is more than what was shown, '%s'; ask for no more than that", get_access (self),
+               regiond_access_to_string (self->proved));
+  return FALSE;
+}
+
 gboolean
 regiond_request_settle (RegiondRequest *self,
                         GError        **error)
 {
-  if ((self->mechanism = find_mechanism (self, error)) == REGIOND_MECHANISM_NONE)
+  if (!check_access (self, error) || (self->mechanism = find_mechanism (self, error)) == REGIOND_MECHANISM_NONE)
     return FALSE;
 
   self->revocation = regiond_backend_get_revocation (regiond_device_get_backend (self->device), self->mechanism);

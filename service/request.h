@@ -17,6 +17,7 @@ typedef struct {
   RegiondBond      *bond;   /* to the process that the lease is tied to, or NULL */
   gboolean          detach; /* from the bus name that asks */
   RegiondLease     *shown;  /* by its fd, as a proof; or NULL */
+  RegiondAccess     proved; /* by that: no more may be asked for */
   RegiondMechanism  mechanism; /* NONE and ON_CLOSE until it is settled */
   RegiondRevocation revocation;
 } RegiondRequest;
@@ -37,10 +38,8 @@ typedef struct {
 /* Reads them; the strings belong to @options. InvalidArgs. */
 gboolean        regiond_share_read (RegiondShare *self, GVariant *options, GError **error);
 
-/* What @lease is of, once more, with the access that has been shown or, if so asked, less.
- * NotSupported: it is more. */
-RegiondRequest *regiond_request_new_shown (RegiondLease *lease, RegiondAccess shown, const RegiondShare *share,
-                                           GError **error);
+/* What @lease is of, once more, with the access that has been shown or another that is asked for. */
+RegiondRequest *regiond_request_new_shown (RegiondLease *lease, RegiondAccess shown, const RegiondShare *share);
 
 void            regiond_request_free (RegiondRequest *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRequest, regiond_request_free)
@@ -49,7 +48,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRequest, regiond_request_free)
 RegiondClient  *regiond_request_find_holder (RegiondRequest *self, RegiondClient *caller);
 
 /* Finds mechanism and revocation. FALSE where it cannot be had, whoever asks:
- * NotSupported, Lingering or Busy says why, and what could be had instead. */
+ * NotSupported (also for more than was shown), Lingering or Busy says why, and what could be had
+ * instead. */
 gboolean        regiond_request_settle (RegiondRequest *self, GError **error);
 
 /* Whether @client could have it now, by all that can be seen at once: the errors

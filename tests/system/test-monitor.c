@@ -114,6 +114,16 @@ test_why_somebody_was_busy (Scene *scene,
   wait_to_read (scene, ", Busy");
 }
 
+/* Nor does anybody ask polkit about it. */
+static void
+test_what_nobody_could_have (Scene *scene,
+                             gconstpointer option)
+{
+  g_free (person_open_fails (scene->bob, ERROR ("NotSupported"), "shm0", "bar2", "rwm", "{'revocation': <'immediate'>}"));
+  wait_to_read (scene, "device shm0 refused: bar2 rwm, uid 2002");
+  service_wait_log ("refusal", "shm0:bar2", "uid 2002", "'immediate' is demanded", NULL);
+}
+
 static void
 test_a_reset (Scene *scene,
               gconstpointer option)
@@ -207,6 +217,7 @@ main (int argc,
   ADD ("who-was-refused", NULL, test_who_was_refused);
   ADD ("who-may-not-attach", NULL, test_who_may_not_attach);
   ADD ("why-somebody-was-busy", NULL, test_why_somebody_was_busy);
+  ADD ("what-nobody-could-have", NULL, test_what_nobody_could_have);
   ADD ("a-reset", NULL, test_a_reset);
   ADD ("a-restart", NULL, test_a_restart);
   ADD ("it-is-interrupted", NULL, test_it_is_interrupted);

@@ -3,6 +3,8 @@
 
 #include "refusals.h"
 
+#include <unistd.h>
+
 #define ALICE 1000
 #define BOB 1001
 #define SECOND G_USEC_PER_SEC
@@ -99,6 +101,30 @@ test_everybody_hears (void)
   g_assert_true (has_heard (ear, g_dbus_connection_get_unique_name (fixture->person)));
 }
 
+/* It is known before polkit would be asked. */
+static void
+test_nobody_could_have_it (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new_serving ();
+  g_autoptr (GDBusConnection) onlooker = fixture_connect (fixture);
+  g_autoptr (Ear) ear = hear (onlooker);
+  g_autoptr (GError) unrevocable = NULL, more = NULL;
+  g_autofree char *lease = NULL;
+  int fd, none;
+
+  g_assert_null (client_open (fixture->person, SHM0, "bar2", "rwm", "{'revocation': <'immediate'>}", &none, &unrevocable));
+  wait_until (has_heard (ear, "OpenRefused('" SHM0 "', 'bar2', 'rwm', '"));
+  g_assert_true (has_heard (ear, "'org.regiond1.Error.NotSupported', \"Revocation 'immediate' is demanded"));
+  g_assert_cmpuint (fake_polkit_count_asked (fixture->polkit), ==, 0);
+
+  /* The same for one who shows a descriptor. */
+  lease = client_must_open (fixture->person, SHM0, "bar0", "rm", NULL, &fd);
+  g_assert_null (client_attach (fixture->person, fd, "{'access': <'rwm'>}", &none, &more));
+  wait_until (has_heard (ear, "OpenRefused('" SHM0 "', 'bar0', 'rwm', '"));
+  g_assert_cmpuint (fake_polkit_count_asked (fixture->polkit), ==, 1);
+  close (fd);
+}
+
 static void
 test_mistakes_are_nobodys_business (void)
 {
@@ -123,6 +149,7 @@ add_tests (void)
   g_test_add_func ("/refusals/a-flood-is-counted-not-told", test_a_flood);
   g_test_add_func ("/refusals/a-flood-silences-no-neighbour", test_a_neighbour);
   g_test_add_func ("/refusals/everybody-hears", test_everybody_hears);
+  g_test_add_func ("/refusals/what-nobody-could-have", test_nobody_could_have_it);
   g_test_add_func ("/refusals/mistakes-are-nobodys-business", test_mistakes_are_nobodys_business);
 }
 
