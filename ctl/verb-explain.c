@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "error.h"
 #include "json.h"
@@ -78,12 +79,23 @@ print_details (GVariant *explanation)
     print_line (i == 0 ? "Details" : "", lines->pdata[i]);
 }
 
-static void
-print_text (GVariant *explanation)
+/* polkit answers yes for root without asking a rule: that says nothing of the rules. */
+static const char *
+get_result (GVariant *explanation,
+            guint32   uid)
 {
   const char *result = get_string (explanation, "result");
 
-  print_line ("Result", g_str_equal (result, "challenge") ? "challenge (a password would do)" : result);
+  if (g_str_equal (result, "challenge"))
+    return "challenge (a password would do)";
+  return uid == 0 && g_str_equal (result, "yes") ? "yes (the super-user is always let in)" : result;
+}
+
+static void
+print_text (GVariant *explanation,
+            guint32   uid)
+{
+  print_line ("Result", get_result (explanation, uid));
   print_line ("In the way", get_string (explanation, "blocker"));
   print_line ("Mechanism", get_string (explanation, "mechanism"));
   print_line ("Revocation", get_string (explanation, "revocation"));
@@ -91,56 +103,64 @@ print_text (GVariant *explanation)
   print_details (explanation);
 }
 
-/* The user of this process, or of the client. */
+/* The user of the client, or our own: as polkit sees them. */
 static gboolean
 find_uid (CtlBus     *bus,
           const char *client,
           guint32    *uid,
           GError    **error)
 {
+  GDBusConnection *connection = ctl_bus_get_connection (bus);
+  const char *name = client != NULL ? client : g_dbus_connection_get_unique_name (connection);
   g_autoptr (GVariant) reply = NULL;
 
-  *uid = getuid ();
-  if (client == NULL)
-    return TRUE;
-
-  reply = g_dbus_connection_call_sync (ctl_bus_get_connection (bus), "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                       "org.freedesktop.DBus", "GetConnectionUnixUser", g_variant_new ("(s)", client),
+  reply = g_dbus_connection_call_sync (connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                       "org.freedesktop.DBus", "GetConnectionUnixUser", g_variant_new ("(s)", name),
                                        G_VARIANT_TYPE ("(u)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
   if (reply != NULL)
     g_variant_get (reply, "(u)", uid);
   return reply != NULL;
 }
 
+/* Whom a rule is for: the group, or the user @uid. */
 static gboolean
-print_rule (CtlBus     *bus,
-            GVariant   *explanation,
-            const char *client,
+find_subject (guint32         uid,
+              const char     *group,
+              CtlRuleSubject *subject,
+              GError        **error)
+{
+  const struct passwd *entry = group == NULL ? getpwuid (uid) : NULL;
+
+  *subject = (CtlRuleSubject) { entry != NULL ? entry->pw_name : NULL, group };
+  if (group != NULL)
+    return TRUE;
+
+  if (uid == 0)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED,
+                 "The super-user is always let in and needs no rule; say for whom it is, by --client or --group");
+  else if (entry == NULL)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "User %u has no name for a rule; give --group", uid);
+  return uid != 0 && entry != NULL;
+}
+
+static gboolean
+print_rule (GVariant   *explanation,
+            guint32     uid,
             const char *group,
             GError    **error)
 {
   g_autoptr (GVariant) details = g_variant_lookup_value (explanation, "details", G_VARIANT_TYPE ("a{ss}"));
-  CtlRuleSubject subject = { NULL, group };
   g_autofree char *rule = NULL;
-  struct passwd *entry;
-  guint32 uid;
+  CtlRuleSubject subject;
 
   if (*get_string (explanation, "mechanism") == '\0')
     {
       g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "No rule would help: %s", get_string (explanation, "blocker"));
       return FALSE;
     }
-  if (!find_uid (bus, client, &uid, error))
+  if (!find_subject (uid, group, &subject, error))
     return FALSE;
 
-  entry = getpwuid (uid);
-  if (group == NULL && entry == NULL)
-    {
-      g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "User %u has no name for a rule; give --group", uid);
-      return FALSE;
-    }
-
-  subject.user = entry != NULL ? entry->pw_name : NULL;
   rule = ctl_rule_make (get_string (explanation, "action"), details, &subject);
   printf ("%s", rule);
   return TRUE;
@@ -150,6 +170,26 @@ static gboolean
 would_be_let_in (GVariant *explanation)
 {
   return g_str_equal (get_string (explanation, "result"), "yes") && *get_string (explanation, "blocker") == '\0';
+}
+
+/* @name: NULL for none. In a rule for a group that there is not, nobody is. */
+static gboolean
+check_group (const char *name,
+             gboolean    rule,
+             GError    **error)
+{
+  if (name == NULL)
+    return TRUE;
+
+  errno = 0;
+  if (!rule)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "explain: --group goes with --rule");
+  else if (getgrnam (name) != NULL)
+    return TRUE;
+  else
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "There is no group “%s”%s%s", name, errno == 0 ? "" : ": ",
+                 errno == 0 ? "" : g_strerror (errno));
+  return FALSE;
 }
 
 int
@@ -170,22 +210,23 @@ ctl_verb_explain (const CtlVerb *verb,
   g_autoptr (CtlBus) bus = NULL;
   g_autoptr (CtlSpec) spec = NULL;
   g_autoptr (GVariant) reply = NULL, explanation = NULL;
+  guint32 uid;
 
   if (!ctl_lease_options_parse (&wanted, verb, entries, &argc, &argv, error) ||
       (spec = ctl_spec_parse (argv[0], error)) == NULL)
     return CTL_STATUS_USAGE;
 
-  bus = ctl_options_connect (error);
+  bus = check_group (group, rule, error) ? ctl_options_connect (error) : NULL;
   reply = bus == NULL ? NULL : explain (bus, spec, &wanted, client, error);
-  if (reply == NULL)
+  if (reply == NULL || !find_uid (bus, client, &uid, error))
     return CTL_STATUS_FAILED;
 
   explanation = g_variant_get_child_value (reply, 0);
   if (rule)
-    return print_rule (bus, explanation, client, group, error) ? CTL_STATUS_OK : CTL_STATUS_FAILED;
+    return print_rule (explanation, uid, group, error) ? CTL_STATUS_OK : CTL_STATUS_FAILED;
   if (ctl_options.json)
     ctl_json_print (json_gvariant_serialize (explanation));
   else
-    print_text (explanation);
+    print_text (explanation, uid);
   return would_be_let_in (explanation) ? CTL_STATUS_OK : CTL_STATUS_FAILED;
 }

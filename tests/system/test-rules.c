@@ -2,6 +2,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "command.h"
 #include "scene.h"
 #include "tool.h"
 
@@ -345,9 +346,10 @@ expect_read (int status,
 
 /* regionctl read asks for no more than it shows. */
 static void
-test_the_rule_for_a_part (void)
+test_the_rule_for_a_part (World *world,
+                          Person *alice,
+                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
   g_autoptr (Result) rule = NULL;
 
   rule = tool_run (NULL, "explain", "shm0:control:r", "--offset", "0x10", "--length", "4", "--rule", NULL);
@@ -362,9 +364,10 @@ test_the_rule_for_a_part (void)
 
 /* The options are those of open. */
 static void
-test_explain_with_options (void)
+test_explain_with_options (World *world,
+                           Person *alice,
+                           Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
   g_autoptr (Result) alone = NULL, revocable = NULL, nothing = NULL;
 
   alone = tool_run (NULL, "explain", "shm0:bar2:rm", "--exclusive", NULL);
@@ -374,6 +377,55 @@ test_explain_with_options (void)
   g_assert_nonnull (strstr (revocable->out, "In the way: Revocation"));
   nothing = tool_run (NULL, "explain", "shm0:bar2:r", "--length", "0", NULL);
   result_assert (nothing, 2);
+}
+
+/* What root's regionctl prints, errors too. */
+static char *
+explain_as_root (int status,
+                 const char *option,
+                 const char *value)
+{
+  g_autofree char *regionctl = sandbox_installed ("usr/bin/regionctl");
+  Command *command = command_start (0, regionctl, "explain", "shm0:bar2:rm", option, value, NULL);
+  char *output = NULL;
+
+  g_assert_cmpint (command_finish (command, &output), ==, status);
+  return output;
+}
+
+/* rules.d is root's, so root it is who prints rules. */
+static void
+test_root_needs_no_rule (World *world,
+                         Person *alice,
+                         Person *bob)
+{
+  g_autofree char *told = explain_as_root (0, NULL, NULL);
+  g_autofree char *own = explain_as_root (1, "--rule", NULL);
+  g_autofree char *group = explain_as_root (0, "--rule", "--group=regions");
+  g_autofree char *option = g_strconcat ("--client=", bob->name, NULL);
+  g_autofree char *client = explain_as_root (0, "--rule", option);
+
+  g_assert_nonnull (strstr (told, "Result: yes (the super-user is always let in)"));
+  g_assert_nonnull (strstr (own, "--client or --group"));
+  g_assert_null (strstr (own, "polkit.addRule"));
+  g_assert_nonnull (strstr (group, "subject.isInGroup(\"regions\")"));
+  g_assert_nonnull (strstr (client, "subject.user == \"bob\""));
+}
+
+/* A rule for nobody would be one that does not work. */
+static void
+test_the_group_is_one (World *world,
+                       Person *alice,
+                       Person *bob)
+{
+  g_autoptr (Result) unknown = NULL, useless = NULL;
+
+  unknown = tool_run (NULL, "explain", "shm0:bar2:rm", "--rule", "--group", "nobody-at-all", NULL);
+  result_assert (unknown, 1);
+  g_assert_nonnull (strstr (unknown->err, "nobody-at-all"));
+  g_assert_cmpstr (unknown->out, ==, "");
+  useless = tool_run (NULL, "explain", "shm0:bar2:rm", "--group", "regions", NULL);
+  result_assert (useless, 2);
 }
 
 /* polkit skips such a file, and its denial with it: nobody claims that it is there. */
@@ -406,8 +458,10 @@ main (int argc,
   scene_add ("/rules/explain-of-others", "", test_explain_of_others);
   g_test_add_func ("/rules/the-rule-for-a-user", test_the_rule_for_a_user);
   g_test_add_func ("/rules/the-rule-for-a-group", test_the_rule_for_a_group);
-  g_test_add_func ("/rules/the-rule-for-a-part", test_the_rule_for_a_part);
-  g_test_add_func ("/rules/explain-with-options", test_explain_with_options);
+  scene_add ("/rules/the-rule-for-a-part", "", test_the_rule_for_a_part);
+  scene_add ("/rules/root-needs-no-rule", "", test_root_needs_no_rule);
+  scene_add ("/rules/the-group-is-one", "", test_the_group_is_one);
+  scene_add ("/rules/explain-with-options", "", test_explain_with_options);
   scene_add ("/rules/a-rule-with-a-syntax-error", "", test_a_rule_with_a_syntax_error);
   return g_test_run ();
 }
