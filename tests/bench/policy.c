@@ -13,13 +13,12 @@
 
 #include "bench.h"
 
+#include "../system/bare-polkit.h"
+#include "../system/ear.h"
+
 #include <gio/gunixfdlist.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define POLKIT "org.freedesktop.PolicyKit1"
-#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
-#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 
 #define RULE_YES "// nothing\n"
 #define RULE_NO "polkit.addRule(function (action) {\n" \
@@ -31,40 +30,8 @@ typedef struct
   const char *rules;
   char *device;
   GArray *fds;
-  double announced; /* by polkit; 0: not yet */
-  double ended;     /* the last lease */
-  guint n_ended;
+  Ear *ear;
 } Bench;
-
-static void
-on_changed (GDBusConnection *bus,
-            const char      *sender,
-            const char      *path,
-            const char      *interface,
-            const char      *signal,
-            GVariant        *parameters,
-            gpointer         data)
-{
-  Bench *self = data;
-
-  if (self->announced == 0)
-    self->announced = bench_now ();
-}
-
-static void
-on_ended (GDBusConnection *bus,
-          const char      *sender,
-          const char      *path,
-          const char      *interface,
-          const char      *signal,
-          GVariant        *parameters,
-          gpointer         data)
-{
-  Bench *self = data;
-
-  self->ended = bench_now ();
-  self->n_ended++;
-}
 
 /* A connection of its own: the library has one for all. */
 static GDBusConnection *
@@ -148,94 +115,23 @@ close_all (Bench *self)
   g_array_set_size (self->fds, 0);
 }
 
-static gboolean
-on_late (gpointer data)
-{
-  bench_die ("%u leases have ended within %d s", ((Bench *) data)->n_ended, BENCH_DEADLINE);
-}
-
+/* In µs. */
 static double
 time_withdrawal (Bench *self,
                  guint  count)
 {
-  guint deadline;
+  gint64 took;
 
   set_rules (self, RULE_YES);
   open_all (self, count);
 
   /* What the edit above makes polkit announce has been heard. */
   g_usleep (500 * 1000);
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
-  self->announced = 0;
-  self->n_ended = 0;
+  ear_forget (self->ear);
   set_rules (self, RULE_NO);
-  /* Who waits leaves the processor to polkitd. */
-  deadline = g_timeout_add_seconds (BENCH_DEADLINE, on_late, self);
-  while (self->n_ended < count)
-    g_main_context_iteration (NULL, TRUE);
-  g_source_remove (deadline);
+  took = ear_wait_withdrawn (self->ear, count, BENCH_DEADLINE * 1000);
   close_all (self);
-  return self->ended - self->announced;
-}
-
-/* Questions of this program, which is root's: polkit takes them from nobody else. */
-typedef struct
-{
-  GDBusConnection *bus;
-  const char *subject;
-  guint left;
-  guint open;
-} Bare;
-
-static void ask_next (Bare *self);
-
-static void
-on_answer (GObject      *source,
-           GAsyncResult *result,
-           gpointer      data)
-{
-  Bare *self = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
-
-  bench_check ("asking polkit", error);
-  self->open--;
-  ask_next (self);
-}
-
-static void
-ask_next (Bare *self)
-{
-  g_autofree char *label = g_strdup_printf ("%u", self->left);
-  GVariant *question;
-
-  if (self->left == 0)
-    return;
-  self->left--;
-  self->open++;
-  question = g_variant_new_parsed ("(('system-bus-name', {'name': <%s>}), 'org.regiond1.read-region', {'device': 'd0',"
-                                   " 'backend': 'memory', 'description': 'Bench memory', 'region': 'bar2',"
-                                   " 'region_kind': 'memory', 'access': 'rm', 'offset': '0', 'length': '4096',"
-                                   " 'exclusive': 'false', 'mechanism': 'memfd', 'revocation': 'detached',"
-                                   " 'label': %s, 'proof': ''}, @u 0, '')", self->subject, label);
-  g_dbus_connection_call (self->bus, POLKIT, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization", question, NULL,
-                          G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_answer, self);
-}
-
-static double
-time_polkit (Bench           *self,
-             GDBusConnection *root,
-             guint            count)
-{
-  Bare bare = { root, g_dbus_connection_get_unique_name (self->bus), count, 0 };
-  double start = bench_now ();
-
-  ask_next (&bare);
-  ask_next (&bare);
-  while (bare.open > 0)
-    g_main_context_iteration (NULL, TRUE);
-  return bench_now () - start;
+  return took;
 }
 
 static void
@@ -246,12 +142,13 @@ report_withdrawal (Bench      *self,
                    const char *aim)
 {
   g_autofree char *what = g_strdup_printf ("an edited rule until %u %s withdrawn", count, count == 1 ? "lease is" : "leases are");
+  const char *subject = g_dbus_connection_get_unique_name (self->bus);
   g_autoptr (GDBusConnection) root = connect_as (0);
   g_autoptr (GArray) times = bench_samples_new (), base = bench_samples_new ();
 
   for (guint i = 0; i < rounds; i++)
     {
-      bench_samples_add (base, time_polkit (self, root, count) / 1000);
+      bench_samples_add (base, bare_polkit_measure (root, subject, count));
       bench_samples_add (times, time_withdrawal (self, count) / 1000);
     }
   bench_report (item, what, bench_samples_median (times), bench_samples_median (base), "ms", aim);
@@ -311,11 +208,7 @@ main (int    argc,
   self.device = bench_device_path (0);
   self.fds = g_array_new (FALSE, FALSE, sizeof (int));
   bench_allow_many_fds ();
-  g_dbus_connection_signal_subscribe (self.bus, POLKIT, POLKIT_INTERFACE, "Changed", NULL, NULL,
-                                      G_DBUS_SIGNAL_FLAGS_NONE, on_changed, &self, NULL);
-  g_dbus_connection_signal_subscribe (self.bus, BENCH_SERVICE, BENCH_LEASE_INTERFACE, "Ended", NULL, NULL,
-                                      G_DBUS_SIGNAL_FLAGS_NONE, on_ended, &self, NULL);
-  bench_sync (self.bus);
+  self.ear = ear_new (self.bus, "Ended");
 
   report_explain (&self, argv[1], 10 * rounds);
   report_withdrawal (&self, argv[1], rounds, 1, "+202 ms");

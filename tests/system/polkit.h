@@ -45,8 +45,3 @@ void polkit_set_defaults (GDBusConnection *root,
 
 /* Takes the shipped actions away; returns when polkitd knows of none. */
 void polkit_forget_actions (GDBusConnection *root);
-
-/* What polkit takes, in ms, to answer COUNT questions such as regiond's about SUBJECT, a bus name; two are always asked. */
-guint polkit_measure (GDBusConnection *root,
-                      const char *subject,
-                      guint count);

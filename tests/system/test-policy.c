@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bare-polkit.h"
+#include "ear.h"
 #include "figures.h"
-#include "world.h"
+#include "scene.h"
 
 /* Authorization goes on: what becomes of leases when the policy changes. */
 
@@ -31,76 +33,6 @@
 
 #define WITHDRAWN "Ended ('withdrawn',)"
 
-/* What polkit and regiond tell everybody, by the clock of the test. */
-typedef struct
-{
-  GDBusConnection *bus;
-  guint subscriptions[2];
-  gint64 changed; /* the first since it was last reset; 0: none */
-  gint64 ended;   /* the last */
-  guint withdrawn;
-} Ear;
-
-static void
-on_changed (GDBusConnection *connection,
-            const char *sender,
-            const char *path,
-            const char *interface,
-            const char *signal,
-            GVariant *parameters,
-            gpointer data)
-{
-  Ear *ear = data;
-
-  if (ear->changed == 0)
-    ear->changed = g_get_monotonic_time ();
-}
-
-static void
-on_ended (GDBusConnection *connection,
-          const char *sender,
-          const char *path,
-          const char *interface,
-          const char *signal,
-          GVariant *parameters,
-          gpointer data)
-{
-  Ear *ear = data;
-  const char *reason;
-
-  g_variant_get (parameters, "(&o&s)", NULL, &reason);
-  if (!g_str_equal (reason, "withdrawn"))
-    return;
-  ear->ended = g_get_monotonic_time ();
-  ear->withdrawn++;
-}
-
-static Ear *
-ear_new (World *world)
-{
-  Ear *ear = g_new0 (Ear, 1);
-
-  ear->bus = world->root;
-  ear->subscriptions[0] =
-    g_dbus_connection_signal_subscribe (ear->bus, "org.freedesktop.PolicyKit1", "org.freedesktop.PolicyKit1.Authority",
-                                        "Changed", NULL, NULL, 0, on_changed, ear, NULL);
-  ear->subscriptions[1] = g_dbus_connection_signal_subscribe (ear->bus, "org.regiond1", MANAGER_INTERFACE, "LeaseEnded",
-                                                              NULL, NULL, 0, on_ended, ear, NULL);
-  /* The bus has taken them in when it has answered. */
-  g_free (world_get_string (world, MANAGER_PATH, MANAGER_INTERFACE, "Version"));
-  return ear;
-}
-
-static void
-ear_free (Ear *ear)
-{
-  for (guint i = 0; i < 2; i++)
-    g_dbus_connection_signal_unsubscribe (ear->bus, ear->subscriptions[i]);
-  g_free (ear);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Ear, ear_free)
-
 static void
 listen_for (guint milliseconds)
 {
@@ -113,36 +45,15 @@ listen_for (guint milliseconds)
     }
 }
 
-/* Who listens in vain looks at the clock. */
-static gboolean
-on_tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-/* Writes RULES and listens until COUNT leases are withdrawn; how long that took after polkit had announced it. */
+/* Writes RULES and listens until COUNT leases are withdrawn; how many ms that took after polkit had announced it. */
 static guint
 measure_withdrawal (Ear *ear,
                     const char *rules,
                     guint count)
 {
-  gint64 start = g_get_monotonic_time ();
-  guint tick = g_timeout_add_seconds (1, on_tick, NULL);
-
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  ear->changed = 0;
-  ear->withdrawn = 0;
+  ear_forget (ear);
   polkit_write_rules (rules);
-  while (ear->withdrawn < count)
-    {
-      g_main_context_iteration (NULL, TRUE);
-      if (milliseconds_since (start) > 30000)
-        g_error ("%u leases of %u are withdrawn after 30 s", ear->withdrawn, count);
-    }
-  g_source_remove (tick);
-  g_assert_cmpint (ear->changed, !=, 0);
-  return (ear->ended - ear->changed) / 1000;
+  return ear_wait_withdrawn (ear, count, 30000) / 1000;
 }
 
 /* Nothing ends, long after everything would have. */
@@ -157,17 +68,14 @@ expect_nothing (Ear *ear,
 }
 
 static void
-test_a_rule_that_says_no (void)
+test_a_rule_that_says_no (World *world,
+                          Person *alice,
+                          Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) hers = NULL, his = NULL;
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "control", "rw", "{}");
+  g_autoptr (Opened) his = person_open (bob, "shm0", "control", "rw", "{}");
 
-  world_set_rules (world, RULES ("true"));
-  hers = person_open (alice, "shm0", "control", "rw", "{}");
-  his = person_open (bob, "shm0", "control", "rw", "{}");
   measure_withdrawal (ear, RULES_REFUSE ("subject.user == 'bob'"), 1);
 
   person_wait_signal (bob, his->path, WITHDRAWN);
@@ -179,17 +87,14 @@ test_a_rule_that_says_no (void)
 }
 
 static void
-test_a_rule_taken_away (void)
+test_a_rule_taken_away (World *world,
+                        Person *alice,
+                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) hers = NULL, his = NULL;
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "control", "r", "{}");
+  g_autoptr (Opened) his = person_open (bob, "shm0", "control", "r", "{}");
 
-  world_set_rules (world, RULES ("true"));
-  hers = person_open (alice, "shm0", "control", "r", "{}");
-  his = person_open (bob, "shm0", "control", "r", "{}");
   measure_withdrawal (ear, RULES ("subject.user == 'alice'"), 1);
   person_wait_signal (bob, his->path, WITHDRAWN);
   g_free (person_open_fails (bob, NEEDS_PROMPT, "shm0", "control", "r", "{}"));
@@ -208,11 +113,11 @@ compare (gconstpointer a,
 /* 200 ms after polkit's signal, and 2 ms for the one question; the median, since the
  * machine may have others to serve. */
 static void
-test_a_change_acts_at_once (void)
+test_a_change_acts_at_once (World *world,
+                            Person *alice,
+                            Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Ear) ear = ear_new (world);
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
   guint took[9];
 
   for (guint i = 0; i < G_N_ELEMENTS (took); i++)
@@ -231,18 +136,16 @@ test_a_change_acts_at_once (void)
 
 /* Who shares memory with one who is to lose it is to lose it as well: each is told why. */
 static void
-test_those_who_share (void)
+test_those_who_share (World *world,
+                      Person *alice,
+                      Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) hers = NULL, his = NULL, again = NULL;
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Opened) his = person_open (bob, "shm0", "bar2", "rm", "{}");
+  g_autoptr (Opened) again = NULL;
   g_autofree char *map = NULL;
 
-  world_set_rules (world, RULES ("true"));
-  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
-  his = person_open (bob, "shm0", "bar2", "rm", "{}");
   map = person_map (alice, hers->fd, "rw");
   person_write (alice, map, "hers");
   measure_withdrawal (ear, "", 2);
@@ -267,7 +170,7 @@ expect_of_a_password (const char *daemon,
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_YES);
-  g_autoptr (Ear) ear = ear_new (world);
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
   g_autoptr (Opened) hers = NULL, his = NULL;
 
   world_set_rules (world, RULES ("subject.user == 'bob'"));
@@ -312,7 +215,7 @@ test_each_device_as_its_file_says (void)
 
   service_configure_device ("kept.conf", "[Device]\nBackend=memory\nAuthorization=one-shot\n[Region bar2]\nSize=64K\n");
   world->regiond = service_start (world->root);
-  ear = ear_new (world);
+  ear = ear_new (world->root, "LeaseEnded");
   world_set_rules (world, RULES ("true"));
   kept = person_open (alice, "kept", "bar2", "r", "{}");
   lost = person_open (alice, "big", "whole", "r", "{}");
@@ -323,18 +226,16 @@ test_each_device_as_its_file_says (void)
 }
 
 static void
-test_a_burst_costs_one_round (void)
+test_a_burst_costs_one_round (World *world,
+                              Person *alice,
+                              Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) one = NULL, same = NULL, other = NULL;
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
+  g_autoptr (Opened) one = person_open (alice, "shm0", "control", "r", "{}");
+  g_autoptr (Opened) same = person_open (alice, "shm0", "control", "r", "{}");
+  g_autoptr (Opened) other = person_open (alice, "shm0", "bar2", "r", "{}");
   guint before;
 
-  world_set_rules (world, RULES ("true"));
-  one = person_open (alice, "shm0", "control", "r", "{}");
-  same = person_open (alice, "shm0", "control", "r", "{}");
-  other = person_open (alice, "shm0", "bar2", "r", "{}");
   listen_for (500);
   before = polkit_count_log (ASKED " alice");
   for (guint i = 0; i < 8; i++)
@@ -346,17 +247,15 @@ test_a_burst_costs_one_round (void)
 
 /* They change no answer, and anybody can have them come and go. */
 static void
-test_agents_that_come_and_go (void)
+test_agents_that_come_and_go (World *world,
+                              Person *alice,
+                              Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "control", "r", "{}");
   gint64 start;
   guint before;
 
-  world_set_rules (world, RULES ("true"));
-  opened = person_open (alice, "shm0", "control", "r", "{}");
   /* The edit is old by then. */
   listen_for (3500);
   before = polkit_count_log (ASKED " alice");
@@ -376,15 +275,13 @@ test_agents_that_come_and_go (void)
 }
 
 static void
-test_polkitd_away_and_back (void)
+test_polkitd_away_and_back (World *world,
+                            Person *alice,
+                            Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "control", "r", "{}");
 
-  world_set_rules (world, RULES ("true"));
-  opened = person_open (alice, "shm0", "control", "r", "{}");
   process_signal (world->polkitd, SIGKILL);
   process_wait (world->polkitd);
   polkit_write_rules ("");
@@ -456,16 +353,14 @@ count_answered (Waiter *waiters,
 
 /* About them polkit has nothing to say; the others are reviewed all the same, in that round. */
 static void
-test_those_who_leave_meanwhile (void)
+test_those_who_leave_meanwhile (World *world,
+                                Person *alice,
+                                Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Opened) opened = NULL;
   Waiter waiters[60] = { { NULL, FALSE, FALSE } };
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "r", "{}");
   gint64 start;
 
-  world_set_rules (world, RULES ("true"));
-  opened = person_open (alice, "shm0", "bar2", "r", "{}");
   for (guint i = 0; i < G_N_ELEMENTS (waiters); i++)
     start_waiting (&waiters[i], UID_BOB);
   while (count_answered (waiters, G_N_ELEMENTS (waiters)) < G_N_ELEMENTS (waiters))
@@ -499,19 +394,16 @@ revive_polkitd (World *world)
 
 /* polkitd is at work on the review of a lease for 15 s, which is then a no. */
 static void
-test_a_rule_that_loops (void)
+test_a_rule_that_loops (World *world,
+                        Person *alice,
+                        Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
   Waiter waiters[100] = { { NULL, FALSE, FALSE } };
   gboolean crashed = FALSE;
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "r", "{'label': <'loop'>}");
   gint64 start;
 
-  world_set_rules (world, RULES ("true"));
-  opened = person_open (alice, "shm0", "bar2", "r", "{'label': <'loop'>}");
   start = g_get_monotonic_time ();
   polkit_write_rules ("polkit.addRule(function(action, subject) {"
                       "  while (action.lookup('label') == 'loop');"
@@ -588,7 +480,7 @@ withdraw_a_thousand (World *world,
   world_set_rules (world, QUIET_RULES ("true"));
   open_many (alice, 1000);
   took = measure_withdrawal (ear, QUIET_RULES ("subject.user == 'bob'"), 1000);
-  bare = polkit_measure (world->root, alice->name, 1000);
+  bare = bare_polkit_measure (world->root, alice->name, 1000);
   /* What she keeps would count. */
   g_clear_pointer (&alice, person_free);
   world_wait_no_leases (world, 30000);
@@ -602,7 +494,7 @@ test_a_thousand_leases (void)
   g_autoptr (World) world = world_new ("MaxLeasesPerUser=1100\nMaxLeasesPerConnection=1100");
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
-  g_autoptr (Ear) ear = ear_new (world);
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
   guint most = 0, before = 0;
 
   /* What else the machine has to do comes and goes. */
@@ -614,9 +506,7 @@ test_a_thousand_leases (void)
   open_many (carol, 1000);
   for (guint i = 0; i < 100; i++)
     before = MAX (before, measure_calls (bob));
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  ear->withdrawn = 0;
+  ear_forget (ear);
   polkit_write_rules (QUIET_RULES ("subject.user == 'bob'"));
   for (; ear->withdrawn < 1000; most = MAX (most, measure_calls (bob)))
     while (g_main_context_iteration (NULL, FALSE))
@@ -627,26 +517,21 @@ test_a_thousand_leases (void)
 
 /* It gets what it may have, and is refused what it may not. */
 static void
-test_a_client_that_opens_again (void)
+test_a_client_that_opens_again (World *world,
+                                Person *alice,
+                                Person *bob)
 {
-  g_autoptr (World) world = world_new ("");
-  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
-  g_autoptr (Ear) ear = ear_new (world);
-  g_autoptr (Opened) opened = NULL, again = NULL;
-  g_autofree char *arguments = g_strdup ("('soon', {'grace': <uint32 200>})");
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "control", "r", "{}");
+  g_autoptr (Opened) again = NULL;
 
-  world_set_rules (world, RULES ("true"));
-  opened = person_open (alice, "shm0", "control", "r", "{}");
-  world_call (world, opened->path, LEASE_INTERFACE, "Revoke",
-              g_variant_new_parsed (arguments));
+  g_variant_unref (world_call (world, opened->path, LEASE_INTERFACE, "Revoke",
+                               g_variant_new_parsed ("('soon', {'grace': <uint32 200>})")));
   person_wait_signal (alice, opened->path, "RevokeRequested ('soon', 200)");
   again = person_open (alice, "shm0", "control", "r", "{}");
   person_wait_signal (alice, opened->path, "Ended ('revoked',)");
   g_free (person_fail (alice, "ENOTCONN", "pread", opened->fd, "0", NULL));
   g_free (person_do (alice, "pread", again->fd, "0", NULL));
 
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
   polkit_write_rules ("");
   person_wait_signal (alice, again->path, WITHDRAWN);
   for (guint i = 0; i < 20; i++)
@@ -659,19 +544,19 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/policy/a-rule-that-says-no", test_a_rule_that_says_no);
-  g_test_add_func ("/policy/a-rule-taken-away", test_a_rule_taken_away);
-  g_test_add_func ("/policy/a-change-acts-at-once", test_a_change_acts_at_once);
-  g_test_add_func ("/policy/those-who-share", test_those_who_share);
+  scene_add ("/policy/a-rule-that-says-no", RULES ("true"), test_a_rule_that_says_no);
+  scene_add ("/policy/a-rule-taken-away", RULES ("true"), test_a_rule_taken_away);
+  scene_add ("/policy/a-change-acts-at-once", "", test_a_change_acts_at_once);
+  scene_add ("/policy/those-who-share", RULES ("true"), test_those_who_share);
   g_test_add_func ("/policy/a-password-outlasts-continuing", test_a_password_outlasts_continuing);
   g_test_add_func ("/policy/a-password-does-not-outlast-strict", test_a_password_does_not_outlast_strict);
   g_test_add_func ("/policy/each-device-as-its-file-says", test_each_device_as_its_file_says);
-  g_test_add_func ("/policy/a-burst-costs-one-round", test_a_burst_costs_one_round);
-  g_test_add_func ("/policy/agents-that-come-and-go", test_agents_that_come_and_go);
-  g_test_add_func ("/policy/polkitd-away-and-back", test_polkitd_away_and_back);
-  g_test_add_func ("/policy/those-who-leave-meanwhile", test_those_who_leave_meanwhile);
-  g_test_add_func ("/policy/a-rule-that-loops", test_a_rule_that_loops);
+  scene_add ("/policy/a-burst-costs-one-round", RULES ("true"), test_a_burst_costs_one_round);
+  scene_add ("/policy/agents-that-come-and-go", RULES ("true"), test_agents_that_come_and_go);
+  scene_add ("/policy/polkitd-away-and-back", RULES ("true"), test_polkitd_away_and_back);
+  scene_add ("/policy/those-who-leave-meanwhile", RULES ("true"), test_those_who_leave_meanwhile);
+  scene_add ("/policy/a-rule-that-loops", RULES ("true"), test_a_rule_that_loops);
   g_test_add_func ("/policy/a-thousand-leases", test_a_thousand_leases);
-  g_test_add_func ("/policy/a-client-that-opens-again", test_a_client_that_opens_again);
+  scene_add ("/policy/a-client-that-opens-again", RULES ("true"), test_a_client_that_opens_again);
   return g_test_run ();
 }
