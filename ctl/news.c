@@ -203,8 +203,17 @@ take_changed (CtlNews    *news,
   return event;
 }
 
-/* The last part of the error's name says it in a word; its message, which may be
- * long, is for programs. */
+/* The last part of the error's name says it in a word; but the one that everybody meets who has
+ * no rule yet is as long as the rest of the line. The message is for programs. */
+static const char *
+get_reason (const char *error)
+{
+  const char *word = get_last_part (error);
+
+  return g_str_equal (word, "InteractiveAuthorizationRequired") ? "needs a password" : word;
+}
+
+/* What people read fits a terminal. The process is for programs. */
 static CtlEvent *
 take_refused (CtlNews  *news,
               GVariant *parameters)
@@ -230,9 +239,8 @@ take_refused (CtlNews  *news,
   event->details = g_variant_ref_sink (g_variant_dict_end (&details));
   g_free (event->about);
   event->about = omitted == 0
-                   ? g_strdup_printf ("%s %s, uid %u, pid %u, %s", region, access, uid, pid, get_last_part (name))
-                   : g_strdup_printf ("%s %s, uid %u, pid %u, %s (%u more not told)", region, access, uid, pid,
-                                      get_last_part (name), omitted);
+                   ? g_strdup_printf ("%s %s, uid %u, %s", region, access, uid, get_reason (name))
+                   : g_strdup_printf ("%s %s, uid %u, %s, +%u", region, access, uid, get_reason (name), omitted);
   return event;
 }
 

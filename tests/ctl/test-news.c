@@ -95,7 +95,7 @@ test_pci_device (void)
                                      "  'Access': <'r'>, 'Uid': <uint32 1000>, 'Pid': <uint32 42>}})");
 
   assert_text (added, "device 0000:00:10.0 added: FPGA");
-  assert_text (refused, "device 0000:00:10.0 refused: bar2 r, uid 1000, pid 42, Gone");
+  assert_text (refused, "device 0000:00:10.0 refused: bar2 r, uid 1000, Gone");
   assert_text (lease, "lease 17 added: 0000:00:10.0 bar2 r, uid 1000, pid 42");
 }
 
@@ -111,10 +111,34 @@ test_refused (void)
   g_autoptr (CtlEvent) flood = take (news, "/org/regiond1", "OpenRefused", REFUSED ("990"));
   g_autofree char *json = ctl_event_format (one, TRUE);
 
-  assert_text (one, "device shm0 refused: bar2 rwm, uid 1000, pid 42, Busy");
-  assert_text (flood, "device shm0 refused: bar2 rwm, uid 1000, pid 42, Busy (990 more not told)");
+  assert_text (one, "device shm0 refused: bar2 rwm, uid 1000, Busy");
+  assert_text (flood, "device shm0 refused: bar2 rwm, uid 1000, Busy, +990");
   g_assert_nonnull (strstr (json, "\"details\":{"));
+  g_assert_nonnull (strstr (json, "\"pid\":42"));
   g_assert_nonnull (strstr (json, "\"message\":\"somebody has it\""));
+}
+
+#define PASSWORD(uid, omitted) \
+  "(objectpath '/org/regiond1/devices/0000_00_10_0', 'bar2', 'rwm', ':1.9', uint32 " uid ", uint32 123456, " \
+  " 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired', 'polkit refuses', uint32 " omitted ")"
+
+/* As it is where there is no rule yet. */
+static void
+test_refused_for_want_of_a_password (void)
+{
+  g_autoptr (CtlNews) news = ctl_news_new ();
+  g_autoptr (CtlEvent) added = take (news, "/org/regiond1", "InterfacesAdded",
+                                     "(objectpath '/org/regiond1/devices/0000_00_10_0', {'org.regiond1.Device': {"
+                                     "  'Id': <'0000:00:10.0'>}})");
+  g_autoptr (CtlEvent) one = take (news, "/org/regiond1", "OpenRefused", PASSWORD ("4294967294", "0"));
+  g_autoptr (CtlEvent) flood = take (news, "/org/regiond1", "OpenRefused", PASSWORD ("1000", "990"));
+  g_autofree char *text = ctl_event_format (one, FALSE), *more = ctl_event_format (flood, FALSE);
+  g_autofree char *json = ctl_event_format (one, TRUE);
+
+  assert_text (one, "device 0000:00:10.0 refused: bar2 rwm, uid 4294967294, needs a password");
+  g_assert_cmpuint (strlen (text), <=, 80);
+  g_assert_cmpuint (strlen (more), <=, 80);
+  g_assert_nonnull (strstr (json, "\"error\":\"org.freedesktop.DBus.Error.InteractiveAuthorizationRequired\""));
 }
 
 static void
@@ -156,6 +180,7 @@ main (int    argc,
   g_test_add_func ("/news/invalidated-is-for-programs", test_invalidated);
   g_test_add_func ("/news/a-pci-device-has-its-address", test_pci_device);
   g_test_add_func ("/news/refused", test_refused);
+  g_test_add_func ("/news/refused-for-want-of-a-password", test_refused_for_want_of_a_password);
   g_test_add_func ("/news/ended", test_ended);
   g_test_add_func ("/news/other-signals", test_others);
   g_test_add_func ("/news/service", test_service);

@@ -90,6 +90,15 @@ test_who_was_refused (Scene *scene,
   wait_to_read (scene, "device shm0 refused: bar2 rwm, uid 2003");
 }
 
+static void
+test_who_needs_a_password (Scene *scene,
+                           gconstpointer option)
+{
+  world_set_rules (scene->world, "");
+  g_free (person_open_fails (scene->carol, NEEDS_PROMPT, "shm0", "bar2", "rwm", "{}"));
+  wait_to_read (scene, "device shm0 refused: bar2 rwm, uid 2003, needs a password");
+}
+
 /* Bob gave her his descriptor, and she may not have it. */
 static void
 test_who_may_not_attach (Scene *scene,
@@ -215,6 +224,7 @@ main (int argc,
   g_test_add ("/monitor/" name, Scene, option, scene_set_up, func, scene_tear_down)
   ADD ("who-got-what-and-why-it-ended", NULL, test_who_got_what_and_why_it_ended);
   ADD ("who-was-refused", NULL, test_who_was_refused);
+  ADD ("who-needs-a-password", NULL, test_who_needs_a_password);
   ADD ("who-may-not-attach", NULL, test_who_may_not_attach);
   ADD ("why-somebody-was-busy", NULL, test_why_somebody_was_busy);
   ADD ("what-nobody-could-have", NULL, test_what_nobody_could_have);
