@@ -82,10 +82,14 @@ build_body (AgentBubble *bubble,
 
 static void schedule (AgentBubble *bubble);
 
-/* What was shown is not shown any more. */
+/* What was shown is not shown any more. What is being shown in its place has its lines,
+ * too: whether that stands is known when it is answered. */
 static void
 forget_shown (AgentBubble *bubble)
 {
+  if (bubble->busy)
+    return;
+
   bubble->number = 0;
   bubble->dropped = bubble->dropped_new;
   for (guint i = bubble->entries->len; i-- > 0;)

@@ -34,6 +34,23 @@ shown_free (gpointer data)
   g_free (shown);
 }
 
+static void
+emit (GDBusConnection *connection,
+      const char *path,
+      const char *interface,
+      const char *signal,
+      GVariant *arguments)
+{
+  g_assert_true (g_dbus_connection_emit_signal (connection, NULL, path, interface, signal, arguments, NULL));
+}
+
+void
+session_dismiss (Session *session,
+                 guint32 number)
+{
+  emit (session->desktop, NOTIFICATIONS_PATH, NOTIFICATIONS, "NotificationClosed", g_variant_new ("(uu)", number, 2));
+}
+
 static guint32
 take_notice (Session *session,
              GVariant *arguments)
@@ -43,12 +60,14 @@ take_notice (Session *session,
 
   g_variant_get (arguments, "(&su&sss^a&s@a{sv}i)", NULL, &shown->replaces, NULL, &shown->summary, &shown->body,
                  &actions, NULL, NULL);
+  if (session->closes && shown->replaces)
+    session_dismiss (session, shown->replaces);
   if (actions[0])
     {
       shown->action = g_strdup (actions[0]);
       shown->label = g_strdup (actions[1]);
     }
-  shown->number = shown->replaces ? shown->replaces : session->shown->len + 1;
+  shown->number = shown->replaces && !session->closes ? shown->replaces : session->shown->len + 1;
   shown->when = g_get_monotonic_time ();
   g_ptr_array_add (session->shown, shown);
   return shown->number;
@@ -100,11 +119,22 @@ on_service (GDBusConnection *connection,
     }
 
   g_ptr_array_add (session->revoked, g_strdup (path));
+  session->prompts += (g_dbus_message_get_flags (g_dbus_method_invocation_get_message (invocation)) &
+                       G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION) != 0;
+  session->revoking = invocation;
+  if (!session->slow)
+    session_answer_revoke (session);
+}
+
+void
+session_answer_revoke (Session *session)
+{
   if (session->refusal)
-    g_dbus_method_invocation_return_dbus_error (invocation, "org.freedesktop.DBus.Error.AccessDenied",
+    g_dbus_method_invocation_return_dbus_error (session->revoking, "org.freedesktop.DBus.Error.AccessDenied",
                                                 session->refusal);
   else
-    g_dbus_method_invocation_return_value (invocation, NULL);
+    g_dbus_method_invocation_return_value (session->revoking, NULL);
+  session->revoking = NULL;
 }
 
 void
@@ -183,6 +213,8 @@ session_start_service (Session *session)
   session->service = join (session);
   serve (session, session->service, service_xml, 0, "/org/regiond1", on_service);
   serve (session, session->service, service_xml, 1, SESSION_LEASE, on_service);
+  serve (session, session->service, service_xml, 1, SESSION_LEASE_2, on_service);
+  serve (session, session->service, service_xml, 1, SESSION_LEASE_3, on_service);
   take_name (session->service, BUS_NAME);
 }
 
@@ -225,29 +257,12 @@ session_get_last (Session *session)
   return session->shown->len ? g_ptr_array_index (session->shown, session->shown->len - 1) : NULL;
 }
 
-static void
-emit (GDBusConnection *connection,
-      const char *path,
-      const char *interface,
-      const char *signal,
-      GVariant *arguments)
-{
-  g_assert_true (g_dbus_connection_emit_signal (connection, NULL, path, interface, signal, arguments, NULL));
-}
-
 void
 session_press (Session *session,
                const Shown *shown)
 {
   emit (session->desktop, NOTIFICATIONS_PATH, NOTIFICATIONS, "ActionInvoked",
         g_variant_new ("(us)", shown->number, shown->action));
-}
-
-void
-session_dismiss (Session *session,
-                 guint32 number)
-{
-  emit (session->desktop, NOTIFICATIONS_PATH, NOTIFICATIONS, "NotificationClosed", g_variant_new ("(uu)", number, 2));
 }
 
 void

@@ -15,10 +15,14 @@ typedef struct
   GPtrArray *shown;         /* Shown, in their order */
   GArray *closed;           /* guint32: the numbers of those that were taken away */
   GPtrArray *revoked;       /* object paths */
+  guint prompts;            /* how many of those calls a person may be asked about */
   const char *refusal;      /* what Revoke is answered with, or NULL */
   const char *objects;      /* what GetManagedObjects answers, as text */
   gboolean late;            /* not before session_answer() */
   GDBusMethodInvocation *listing;
+  gboolean slow;            /* Revoke is not answered before session_answer_revoke() */
+  GDBusMethodInvocation *revoking;
+  gboolean closes;          /* a notification is closed when it is to be replaced, and another one shown */
 } Session;
 
 /* A notification, as it was asked for. */
@@ -44,6 +48,9 @@ void session_stop_service (Session *session);
 /* GetManagedObjects is answered at last. */
 void session_answer (Session *session);
 
+/* And so is Revoke. */
+void session_answer_revoke (Session *session);
+
 /* The one that was shown last. */
 Shown *session_get_last (Session *session);
 
@@ -60,6 +67,8 @@ void session_emit (Session *session,
                    const char *arguments);
 
 #define SESSION_LEASE "/org/regiond1/leases/7"
+#define SESSION_LEASE_2 "/org/regiond1/leases/8"
+#define SESSION_LEASE_3 "/org/regiond1/leases/9"
 #define SESSION_DEVICE "/org/regiond1/devices/shm0"
 
 /* Turns the main loop until @condition; the test fails after 10 s. */

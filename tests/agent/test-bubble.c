@@ -102,6 +102,24 @@ test_closed (Scene        *scene,
   g_assert_cmpstr (shown->body, ==, "second");
 }
 
+/* It goes by itself as it is about to be replaced: what stands there instead has all its lines. */
+static void
+test_closed_as_it_is_replaced (Scene        *scene,
+                               gconstpointer data)
+{
+  Shown *shown;
+
+  scene->session.closes = TRUE;
+  agent_bubble_add (scene->bubble, "a", "first", 1);
+  wait_shown (scene, 1);
+  agent_bubble_add (scene->bubble, "b", "second", 1);
+  shown = wait_shown (scene, 2);
+  g_assert_cmpstr (shown->body, ==, "first\nsecond");
+  session_press (&scene->session, shown);
+  session_wait (pressed->len > 2);
+  g_assert_cmpstr (pressed->str, ==, "a b ");
+}
+
 static void
 test_over_before_it_is_shown (Scene        *scene,
                               gconstpointer data)
@@ -247,6 +265,7 @@ main (int    argc,
   ADD ("what-comes-together-is-one", test_together);
   ADD ("what-comes-later-is-added-in-its-time", test_later);
   ADD ("what-was-closed-begins-anew", test_closed);
+  ADD ("what-is-closed-as-it-is-replaced-stands", test_closed_as_it_is_replaced);
   ADD ("what-is-over-before-it-is-shown-is-told", test_over_before_it_is_shown);
   ADD ("what-is-over-is-taken-away", test_over);
   ADD ("the-button-is-for-what-was-read", test_button);
