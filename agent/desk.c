@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "desk.h"
 
+#include <string.h>
+
 #include "bubble.h"
 #include "leases.h"
 
@@ -19,8 +21,12 @@ struct _AgentDesk
   AgentBubble *refused;
   AgentBubble *failed;
   AgentLeases *leases;
+  GQueue revokes;    /* object paths: of the first one the answer is awaited */
+  gboolean declined; /* one of them was not allowed */
   GCancellable *gone;
 };
+
+static void revoke_next (AgentDesk *desk);
 
 static void
 on_revoked (GObject      *source,
@@ -31,24 +37,76 @@ on_revoked (GObject      *source,
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   AgentDesk *desk = data;
 
-  if (reply != NULL || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
 
-  g_dbus_error_strip_remote_error (error);
-  agent_bubble_add (desk->failed, NULL, error->message, 1);
+  g_free (g_queue_pop_head (&desk->revokes));
+  if (reply == NULL)
+    {
+      desk->declined |= g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
+      g_dbus_error_strip_remote_error (error);
+      agent_bubble_add (desk->failed, NULL, error->message, 1);
+    }
+  revoke_next (desk);
 }
 
-/* An administrator's password may be asked for, and that takes its time. */
+/* An administrator's password may be asked for, and that takes its time. Who does not give it
+ * is not asked about the rest. */
+static void
+revoke_next (AgentDesk *desk)
+{
+  const char *lease = g_queue_peek_head (&desk->revokes);
+  GDBusCallFlags flags = G_DBUS_CALL_FLAGS_NO_AUTO_START;
+
+  if (lease == NULL)
+    {
+      desk->declined = FALSE;
+      return;
+    }
+
+  if (!desk->declined)
+    flags |= G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION;
+  g_dbus_connection_call (desk->system, "org.regiond1", lease, "org.regiond1.Lease", "Revoke",
+                          g_variant_new ("(sa{sv})", REVOKE_REASON, NULL), NULL, flags, G_MAXINT, desk->gone,
+                          on_revoked, desk);
+}
+
+/* NULL: it is not to be revoked. */
+static GList *
+find_revoke (AgentDesk  *desk,
+             const char *lease)
+{
+  return g_queue_find_custom (&desk->revokes, lease, (GCompareFunc) strcmp);
+}
+
+/* One after the other: the service takes so many calls of one connection, and a person one prompt. */
 static void
 revoke_lease (const char *lease,
               gpointer    data)
 {
   AgentDesk *desk = data;
 
-  g_dbus_connection_call (desk->system, "org.regiond1", lease, "org.regiond1.Lease", "Revoke",
-                          g_variant_new ("(sa{sv})", REVOKE_REASON, NULL), NULL,
-                          G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION | G_DBUS_CALL_FLAGS_NO_AUTO_START,
-                          G_MAXINT, desk->gone, on_revoked, desk);
+  if (find_revoke (desk, lease) != NULL)
+    return;
+
+  g_queue_push_tail (&desk->revokes, g_strdup (lease));
+  if (desk->revokes.length == 1)
+    revoke_next (desk);
+}
+
+/* It has ended. */
+static void
+forget_lease (AgentDesk       *desk,
+              const AgentNews *news)
+{
+  GList *revoke = find_revoke (desk, news->lease);
+
+  agent_bubble_remove (desk->got, news->lease, news->text);
+  if (revoke == NULL || revoke == desk->revokes.head)
+    return;
+
+  g_free (revoke->data);
+  g_queue_delete_link (&desk->revokes, revoke);
 }
 
 static void
@@ -63,10 +121,10 @@ on_news (const AgentNews *news,
       agent_bubble_add (desk->got, news->lease, news->text, news->count);
       break;
     case AGENT_NEWS_LEFT:
-      agent_bubble_remove (desk->got, news->lease, news->text);
+      forget_lease (desk, news);
       break;
     case AGENT_NEWS_LOST:
-      agent_bubble_remove (desk->got, news->lease, news->text);
+      forget_lease (desk, news);
       agent_bubble_add (desk->lost, NULL, news->text, news->count);
       break;
     case AGENT_NEWS_REFUSED:
@@ -85,6 +143,7 @@ agent_desk_new (GDBusConnection *system,
   AgentDesk *desk = g_new (AgentDesk, 1);
 
   *desk = (AgentDesk){
+    .revokes = G_QUEUE_INIT,
     .system = g_object_ref (system),
     .got = agent_bubble_new (session, &got, revoke_lease, desk),
     .lost = agent_bubble_new (session, &lost, NULL, NULL),
@@ -105,6 +164,7 @@ agent_desk_free (AgentDesk *desk)
   agent_bubble_free (desk->lost);
   agent_bubble_free (desk->refused);
   agent_bubble_free (desk->failed);
+  g_queue_clear_full (&desk->revokes, g_free);
   g_object_unref (desk->gone);
   g_object_unref (desk->system);
   g_free (desk);

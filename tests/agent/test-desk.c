@@ -12,6 +12,18 @@ typedef struct
   AgentDesk *desk;
 } Scene;
 
+static void
+lend (Session    *session,
+      const char *lease)
+{
+  g_autofree char *arguments =
+    g_strdup_printf ("(objectpath '%s', {'org.regiond1.Lease': {"
+                     " 'Device': <objectpath '" SESSION_DEVICE "'>, 'Region': <'bar2'>, 'Access': <'rm'>,"
+                     " 'Uid': <uint32 1000>, 'Pid': <uint32 0>, 'Created': <uint64 1>}})", lease);
+
+  session_emit (session, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded", arguments);
+}
+
 /* A program has a region, and that is shown. */
 static void
 scene_set_up (Scene        *scene,
@@ -23,10 +35,7 @@ scene_set_up (Scene        *scene,
   session->refusal = refusal;
   scene->desk = agent_desk_new (session->agent, session->agent, UID);
   session_settle (session);
-  session_emit (session, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded",
-                "(objectpath '" SESSION_LEASE "', {'org.regiond1.Lease': {"
-                " 'Device': <objectpath '" SESSION_DEVICE "'>, 'Region': <'bar2'>, 'Access': <'rm'>,"
-                " 'Uid': <uint32 1000>, 'Pid': <uint32 0>, 'Created': <uint64 1>}})");
+  lend (session, SESSION_LEASE);
   session_wait (session->shown->len == 1);
   session_settle (session);
 }
@@ -84,6 +93,57 @@ test_refused (Scene        *scene,
   g_assert_cmpuint (session_get_last (session)->replaces, ==, 0);
 }
 
+/* Three are shown, and their button is pressed. */
+static void
+press_for_three (Session *session)
+{
+  lend (session, SESSION_LEASE_2);
+  lend (session, SESSION_LEASE_3);
+  session_wait (session->shown->len == 2);
+  session_settle (session);
+  session_press (session, session_get_last (session));
+  session_wait (session->revoked->len > 0);
+}
+
+static void
+test_one_after_the_other (Scene        *scene,
+                          gconstpointer refusal)
+{
+  Session *session = &scene->session;
+
+  session->slow = TRUE;
+  press_for_three (session);
+  session_settle (session);
+  g_assert_cmpuint (session->revoked->len, ==, 1);
+  /* What it shared was taken from it meanwhile. */
+  session_emit (session, MANAGER, "LeaseEnded", "(objectpath '" SESSION_LEASE_2 "', 'superseded')");
+  session_answer_revoke (session);
+  session_wait (session->revoked->len == 2);
+  g_assert_cmpstr (g_ptr_array_index (session->revoked, 1), ==, SESSION_LEASE_3);
+  session_answer_revoke (session);
+  session_settle (session);
+  g_assert_cmpuint (session->revoked->len, ==, 2);
+  g_assert_cmpuint (session->prompts, ==, 2);
+}
+
+static void
+test_not_asked_again (Scene        *scene,
+                      gconstpointer refusal)
+{
+  Session *session = &scene->session;
+
+  press_for_three (session);
+  session_wait (session->revoked->len == 3);
+  g_assert_cmpuint (session->prompts, ==, 1);
+  session_wait (session->shown->len == 3);
+  g_assert_cmpstr (session_get_last (session)->summary, ==, "3 regions not revoked");
+
+  /* Until the button is pressed once more. */
+  session_press (session, g_ptr_array_index (session->shown, 1));
+  session_wait (session->revoked->len == 6);
+  g_assert_cmpuint (session->prompts, ==, 2);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -92,6 +152,8 @@ main (int    argc,
 #define ADD(name, refusal, func) g_test_add ("/desk/" name, Scene, refusal, scene_set_up, func, scene_tear_down)
   ADD ("the-button-revokes", NULL, test_revoked);
   ADD ("what-is-not-revoked-is-told", "you may not", test_not_revoked);
+  ADD ("all-are-revoked-one-after-the-other", NULL, test_one_after_the_other);
+  ADD ("who-says-no-once-is-not-asked-again", "you may not", test_not_asked_again);
   ADD ("a-refusal-stands-by-itself", NULL, test_refused);
   return g_test_run ();
 }

@@ -198,6 +198,28 @@ test_flood (Scene *scene,
   desktop_wait_count (scene->desktop, 2);
 }
 
+/* More than the service lets one connection ask for at once. */
+static void
+test_button_for_all (Scene *scene,
+                     gconstpointer rules)
+{
+  g_autoptr (Person) alice = NULL;
+  g_autofree char *shown = NULL;
+
+  if (!scene->desktop)
+    return;
+
+  alice = person_new ("alice", UID_ALICE);
+  for (guint i = 0; i < 100; i++)
+    opened_free (person_open (alice, "shm0", "control", "r", "{}"));
+  desktop_wait_shown (scene->desktop, "summary: '100 regions in use'");
+  desktop_press (scene->desktop);
+  world_wait_no_leases (scene->world, 10000);
+  desktop_wait_shown (scene->desktop, "summary: '100 regions lost'");
+  shown = desktop_read_shown ();
+  g_assert_null (strstr (shown, "not revoked"));
+}
+
 static void
 test_service_is_killed (Scene *scene,
                         gconstpointer rules)
@@ -269,6 +291,7 @@ main (int argc,
   ADD ("a-program-was-refused", RULES_NOTHING, test_refused);
   ADD ("other-peoples-programs-are-theirs", RULES_ALLOW_ALL, test_others);
   ADD ("a-flood-is-one-notification", RULES_ALLOW_ALL, test_flood);
+  ADD ("the-button-takes-all-back", RULES_ALLOW_ALL, test_button_for_all);
   ADD ("the-service-is-killed", RULES_ALLOW_ALL, test_service_is_killed);
   ADD ("the-notification-service-is-killed", RULES_ALLOW_ALL, test_dunst_is_killed);
   ADD ("one-agent-is-enough", RULES_ALLOW_ALL, test_one_is_enough);
