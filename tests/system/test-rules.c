@@ -225,6 +225,18 @@ read_installed (const char *file)
   return text;
 }
 
+/* What polkit is asked with when bar2 of shm0 is opened: a{ss}. */
+static GVariant *
+explain_details (World *world,
+                 const char *access)
+{
+  g_autoptr (GVariant) answer = world_call (world, MANAGER_PATH, MANAGER_INTERFACE, "Explain",
+                                            g_variant_new_parsed ("(%o, 'bar2', %s, @a{sv} {})", SHM0, access));
+  g_autoptr (GVariant) explanation = g_variant_get_child_value (answer, 0);
+
+  return g_variant_lookup_value (explanation, "details", G_VARIANT_TYPE ("a{ss}"));
+}
+
 /* Whatever polkit is asked with stands in both pages. */
 static void
 test_every_detail_is_in_the_vocabulary (void)
@@ -232,10 +244,7 @@ test_every_detail_is_in_the_vocabulary (void)
   g_autoptr (World) world = world_new ("");
   g_autofree char *page = read_installed ("usr/share/doc/regiond/polkit.md");
   g_autofree char *manual = read_installed ("usr/share/man/man5/org.regiond1.policy.5");
-  g_autoptr (GVariant) answer = world_call (world, MANAGER_PATH, MANAGER_INTERFACE, "Explain",
-                                            g_variant_new_parsed ("(%o, 'bar2', 'rwm', @a{sv} {})", SHM0));
-  g_autoptr (GVariant) explanation = g_variant_get_child_value (answer, 0);
-  g_autoptr (GVariant) details = g_variant_lookup_value (explanation, "details", G_VARIANT_TYPE ("a{ss}"));
+  g_autoptr (GVariant) details = explain_details (world, "rwm");
   GVariantIter iter;
   const char *key;
 
@@ -312,6 +321,8 @@ expect_rule (const char *group,
   opened = person_open (alice, "shm0", "bar2", "rm", "{}");
   g_free (person_open_fails (alice, NEEDS_PROMPT, "shm0", "bar2", "rwm", "{}"));
   g_free (person_open_fails (alice, NEEDS_PROMPT, "shm0", "bar2", "r", "{}"));
+  g_free (person_open_fails (alice, NEEDS_PROMPT, "shm0", "bar2", "rm", "{'exclusive': <true>}"));
+  g_free (person_finish_failure (alice, person_send_attach (alice, opened->fd, "{}"), NEEDS_PROMPT));
   g_free (person_open_fails (alice, NEEDS_PROMPT, "shm0", "control", "rm", "{}"));
   g_free (person_open_fails (alice, NEEDS_PROMPT, "big", "whole", "rm", "{}"));
   g_free (person_open_fails (witness, NEEDS_PROMPT, "shm0", "bar2", "rm", "{}"));
@@ -331,6 +342,41 @@ static void
 test_the_rule_for_a_group (void)
 {
   expect_rule ("regions", TRUE);
+}
+
+/* The details, but for KEY, which is another. */
+static GVariant *
+change_detail (GVariant *details,
+               const char *key)
+{
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{ss}"));
+  GVariantIter iter;
+  const char *name, *value;
+
+  g_variant_iter_init (&iter, details);
+  while (g_variant_iter_next (&iter, "{&s&s}", &name, &value))
+    g_variant_builder_add (&builder, "{ss}", name, g_str_equal (name, key) ? "another" : value);
+  return g_variant_builder_end (&builder);
+}
+
+/* Every detail counts but for what the device is called and what the client says of itself. */
+static void
+test_the_rule_is_for_just_this (World *world,
+                                Person *alice,
+                                Person *bob)
+{
+  static const char *const ignored[] = { "description", "label", NULL };
+  g_autoptr (Result) rule = tool_run (NULL, "explain", "shm0:bar2:rm", "--rule", NULL);
+  g_autoptr (GVariant) details = explain_details (world, "rm");
+  GVariantIter iter;
+  const char *key;
+
+  world_set_rules (world, rule->out);
+  g_assert_true (is_let_in (world, alice, ACTION_READ, details));
+  g_variant_iter_init (&iter, details);
+  while (g_variant_iter_next (&iter, "{&s&s}", &key, NULL))
+    if (is_let_in (world, alice, ACTION_READ, change_detail (details, key)) != g_strv_contains (ignored, key))
+      g_error ("with another %s alice is %slet in", key, g_strv_contains (ignored, key) ? "not " : "");
 }
 
 /* What alice's regionctl read ends with. */
@@ -458,6 +504,7 @@ main (int argc,
   scene_add ("/rules/explain-of-others", "", test_explain_of_others);
   g_test_add_func ("/rules/the-rule-for-a-user", test_the_rule_for_a_user);
   g_test_add_func ("/rules/the-rule-for-a-group", test_the_rule_for_a_group);
+  scene_add ("/rules/the-rule-is-for-just-this", "", test_the_rule_is_for_just_this);
   scene_add ("/rules/the-rule-for-a-part", "", test_the_rule_for_a_part);
   scene_add ("/rules/root-needs-no-rule", "", test_root_needs_no_rule);
   scene_add ("/rules/the-group-is-one", "", test_the_group_is_one);
