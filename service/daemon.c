@@ -19,6 +19,9 @@
 
 #define ID_MOST 64
 
+/* What memory is called that nobody has given a name: a password prompt says it in brackets. */
+#define UNDESCRIBED "shared memory"
+
 /* What a file system may take to say what file a shown descriptor is of. */
 #define PROOF_MOST_MS 5000
 
@@ -337,7 +340,7 @@ regiond_daemon_add_memory_device (RegiondDaemon               *self,
   g_autoptr (RegiondBackend) backend = NULL;
   RegiondDeviceTerms terms = {
     .id = settings->id,
-    .description = settings->description != NULL ? settings->description : "",
+    .description = settings->description != NULL ? settings->description : UNDESCRIBED,
     .tolerate = settings->tolerate,
     .authorization = settings->authorization,
   };

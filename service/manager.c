@@ -167,7 +167,7 @@ read_device (RegiondManager *self,
       return NULL;
     }
 
-  settings->description = g_strdup (description);
+  settings->description = *description != '\0' ? g_strdup (description) : NULL;
   return g_steal_pointer (&settings);
 }
 

@@ -284,13 +284,27 @@ read_region (RegiondDeviceSettings *self,
   return TRUE;
 }
 
+/* An empty one is none. */
+static gboolean
+read_description (RegiondKeyFile *file,
+                  char          **description,
+                  GError        **error)
+{
+  if (!regiond_key_file_get_string (file, "Device", "Description", description, error))
+    return FALSE;
+
+  if (*description != NULL && **description == '\0')
+    g_clear_pointer (description, g_free);
+  return TRUE;
+}
+
 static gboolean
 read_device (RegiondDeviceSettings *self,
              RegiondKeyFile        *file,
              GError               **error)
 {
   return regiond_key_file_check_keys (file, "Device", device_keys, error) &&
-         regiond_key_file_get_string (file, "Device", "Description", &self->description, error) &&
+         read_description (file, &self->description, error) &&
          read_authorization (file, "Device", &self->authorization, error) &&
          read_switch (file, "Device", "Persist", "true", "false", &self->persist, error) &&
          read_switch (file, "Device", "Linger", "tolerate", "retire", &self->tolerate, error);
@@ -425,7 +439,7 @@ load_pci_device (RegiondSettings *settings,
     }
 
   if (!regiond_key_file_check_keys (file, "Device", pci_keys, error) ||
-      !regiond_key_file_get_string (file, "Device", "Description", &self->description, error) ||
+      !read_description (file, &self->description, error) ||
       !read_authorization (file, "Device", &self->authorization, error) ||
       !read_match (self, file, error) || !read_minimum (self, file, error) || !read_zero_regions (self, file, error))
     return FALSE;

@@ -9,7 +9,7 @@
 /* One memory device: a file in devices.d, or the arguments of AddMemoryDevice. */
 typedef struct {
   char      *id;
-  char      *description;
+  char      *description; /* NULL: none was given */
   gboolean   persist;
   gboolean   tolerate; /* Linger=tolerate */
   RegiondAuthorization authorization;

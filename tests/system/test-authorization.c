@@ -158,6 +158,20 @@ test_a_rule_sees_what_else_is_asked (World *world,
                        "('new', [('a', uint64 4096), ('b', 8192)], @a{sv} {})"));
 }
 
+/* Not "device big ()". */
+static void
+test_a_device_without_a_name_is_asked_about_in_words (World *world,
+                                                      Person *alice,
+                                                      Person *bob)
+{
+  g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_YES);
+  guint serial = person_send_open (alice, "big", "whole", "r", "{}", "interactive");
+  g_autoptr (Opened) opened = person_finish_open (alice, serial);
+  g_autofree char *message = agent_get_message (agent);
+
+  expect_text (message, "device big (shared memory)");
+}
+
 static void
 test_an_administrator_is_asked_in_plain_words (World *world,
                                                Person *alice,
@@ -378,6 +392,7 @@ main (int argc,
   scene_add ("/authorization/a-rule-sees-every-detail", "", test_a_rule_sees_every_detail);
   scene_add ("/authorization/a-rule-sees-what-else-is-asked", "", test_a_rule_sees_what_else_is_asked);
   scene_add ("/authorization/plain-words", "", test_an_administrator_is_asked_in_plain_words);
+  scene_add ("/authorization/a-device-without-a-name", "", test_a_device_without_a_name_is_asked_about_in_words);
   scene_add ("/authorization/the-option-is-as-good-as-the-flag", "", test_the_option_is_as_good_as_the_flag);
   scene_add ("/authorization/a-person-who-says-no", "", test_a_person_who_says_no);
   g_test_add_func ("/authorization/a-person-who-does-not-answer", test_a_person_who_does_not_answer);

@@ -47,12 +47,40 @@ test_find (void)
 }
 
 static void
+expect_description (Fixture    *f,
+                    const char *id,
+                    const char *description)
+{
+  g_autofree char *path = g_strconcat ("/org/regiond1/devices/", id, NULL);
+  g_autofree char *found = client_get_string (f->person, path, "Device", "Description");
+
+  g_assert_cmpstr (found, ==, description);
+}
+
+/* A prompt would say "device plain ()". */
+static void
+test_add_without_description (void)
+{
+  g_autoptr (Fixture) f = fixture_new_serving ();
+  g_autoptr (GVariant) none = add (f, "plain", "[('a', 4096)]", "@a{sv} {}", NULL);
+  g_autoptr (GVariant) empty = add (f, "empty", "[('a', 4096)]", "{'description': <''>}", NULL);
+  g_autofree char *lease = NULL;
+  int fd;
+
+  expect_description (f, "plain", "shared memory");
+  expect_description (f, "empty", "shared memory");
+  lease = client_must_open (f->person, "/org/regiond1/devices/plain", "a", "rwm", NULL, &fd);
+  fake_polkit_expect_detail (f->polkit, "description", "shared memory");
+  close (fd);
+}
+
+static void
 test_add (void)
 {
   g_autoptr (Fixture) f = fixture_new_serving ();
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = NULL;
-  g_autofree char *action = NULL, *lease = NULL, *description = NULL;
+  g_autofree char *action = NULL, *lease = NULL;
   int fd;
 
   reply = add (f, "mine", "[('a', 4096), ('b', 8192)]", "{'description': <'My own'>}", &error);
@@ -63,8 +91,7 @@ test_add (void)
   fake_polkit_expect_detail (f->polkit, "backend", "memory");
   fake_polkit_expect_detail (f->polkit, "region", "a b");
   fake_polkit_expect_detail (f->polkit, "length", "12288");
-  description = client_get_string (f->person, "/org/regiond1/devices/mine", "Device", "Description");
-  g_assert_cmpstr (description, ==, "My own");
+  expect_description (f, "mine", "My own");
   lease = client_must_open (f->person, "/org/regiond1/devices/mine", "b", "rwm", NULL, &fd);
   close (fd);
 }
@@ -245,6 +272,7 @@ add_tests (void)
 {
   g_test_add_func ("/manager/a-device-is-found-by-its-id", test_find);
   g_test_add_func ("/manager/an-added-device-is-served", test_add);
+  g_test_add_func ("/manager/memory-that-nobody-has-described-is-called-that", test_add_without_description);
   g_test_add_func ("/manager/an-added-device-may-persist", test_persist);
   g_test_add_func ("/manager/bad-input-adds-nothing", test_bad_add);
   g_test_add_func ("/manager/more-than-max-memory-is-refused", test_limit);

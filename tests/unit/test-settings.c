@@ -48,7 +48,7 @@ load (GError **error)
   return settings;
 }
 
-#define GOOD "[Device]\nBackend=memory\n[Region bar0]\nSize=4K\n"
+#define GOOD "[Device]\nBackend=memory\nDescription=\n[Region bar0]\nSize=4K\n"
 
 static guint64
 get_machine_memory (void)
@@ -268,6 +268,7 @@ test_devices (void)
 
   device = g_ptr_array_index (settings->devices, 1);
   g_assert_cmpstr (device->id, ==, "b");
+  g_assert_null (device->description);
   g_assert_false (device->persist);
   g_assert_false (device->tolerate);
 }
@@ -367,7 +368,7 @@ test_pci (void)
   put (etc, "devices.d/a.conf", "[Device]\nBackend=vfio\nMatch=1af4:1110\nDescription=Ring\n"
                                 "MinimumRevocation=immediate\nZeroRegions=bar2;bar4;\n");
   put (etc, "devices.d/b.conf", "[Device]\nBackend=vfio\nMatch=1AF4:1110\n");
-  put (etc, "devices.d/c.conf", "[Device]\nBackend=vfio\nMatch=00:10.0\n");
+  put (etc, "devices.d/c.conf", "[Device]\nBackend=vfio\nMatch=00:10.0\nDescription=\n");
   put (etc, "regiond.conf", "[Daemon]\nUnsafeNoIommu=yes\n");
   settings = load (NULL);
 
@@ -383,6 +384,9 @@ test_pci (void)
   g_assert_null (device->description);
   g_assert_cmpuint (device->minimum, ==, REGIOND_REVOCATION_ON_CLOSE);
   g_assert_cmpuint (g_strv_length (device->zero_regions), ==, 0);
+
+  device = g_ptr_array_index (settings->pci_devices, 2);
+  g_assert_null (device->description);
 
   g_assert_cmpstr (find_id (settings, "0000:00:11.0", 0x1af4, 0x1110), ==, "a");
   g_assert_cmpstr (find_id (settings, "0000:00:10.0", 0x1af4, 0x1110), ==, "c");
