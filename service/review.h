@@ -12,7 +12,8 @@
  *
  * A round begins 30 ms after such a sign, or 100 ms where more signs follow; of
  * those that come while one runs, one more is made. What is not an edit of rules or
- * actions (rulebook.h) waits until ten seconds after the round before, if there was one.
+ * actions (rulebook.h, which takes all of the three seconds after one for edits) waits until ten seconds
+ * after the round before, if there was one.
  *
  * No answer is none: nothing ends for want of one, and what has not been answered is
  * asked in ten seconds; where polkit is gone, all of the round. */

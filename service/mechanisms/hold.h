@@ -66,7 +66,8 @@ gboolean regiond_hold_shares_fate (RegiondHold *self, RegiondHold *other);
 gboolean regiond_hold_listen (RegiondHold *self, RegiondHoldFunc func, gpointer data, GError **error);
 
 /* Whether @proof shows what @self holds on to, or another copy of it: the same open file
- * description, where the kernel can tell; else the same living file, where it is lent still. */
+ * description, where the kernel can tell; else the same living file, where it is lent still, whoever on it
+ * has had the description: so one of a lease that has ended shows it until the file is retired. */
 gboolean regiond_hold_is_shown (RegiondHold *self, const RegiondProof *proof);
 
 /* What the lease costs, which is taken: it is charged for as long as the hold
