@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -264,6 +265,19 @@ person_pass (Person *from,
   char *number = person_do_with_fd (to, given, "take", NULL);
 
   close (given);
+  return number;
+}
+
+char *
+person_take_pidfd (Person *person,
+                   GPid pid)
+{
+  int fd = syscall (SYS_pidfd_open, pid, 0);
+  char *number;
+
+  g_assert_cmpint (fd, >=, 0);
+  number = person_do_with_fd (person, fd, "take", NULL);
+  close (fd);
   return number;
 }
 

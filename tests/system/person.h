@@ -77,6 +77,10 @@ char *person_pass (Person *from,
                    const char *fd,
                    Person *to);
 
+/* A pidfd of PID, whoever's process that is; the number that the client has for it. */
+char *person_take_pidfd (Person *person,
+                         GPid pid);
+
 /* FROM sends FD into a socket in which nobody reads; closing the returned end ends it. */
 int person_post (Person *person,
                  const char *fd);

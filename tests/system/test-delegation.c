@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tool.h"
 #include "world.h"
 
 #define ENDED "Ended ('process-ended',)"
@@ -18,19 +20,6 @@ typedef struct
   char *pidfd; /* of bob's process, alice's */
 } Scene;
 
-static char *
-take_pidfd (Person *person,
-            GPid pid)
-{
-  int fd = syscall (SYS_pidfd_open, pid, 0);
-  char *number;
-
-  g_assert_cmpint (fd, >=, 0);
-  number = person_do_with_fd (person, fd, "take", NULL);
-  close (fd);
-  return number;
-}
-
 static void
 scene_init (Scene *scene,
             const char *daemon)
@@ -38,7 +27,7 @@ scene_init (Scene *scene,
   scene->world = world_new (daemon);
   scene->alice = person_new ("alice", UID_ALICE);
   scene->bob = person_new ("bob", UID_BOB);
-  scene->pidfd = take_pidfd (scene->alice, scene->bob->process->pid);
+  scene->pidfd = person_take_pidfd (scene->alice, scene->bob->process->pid);
   world_set_rules (scene->world, RULES_ALLOW_ALL);
 }
 
@@ -405,6 +394,86 @@ test_a_detached_lease_ends_when_its_process_would_not_get_it (void)
   service_wait_log ("end shm0:bar2", path, "withdrawn", NULL);
 }
 
+/* A process in a rootless engine's container is one of its subordinate ids', which has no name. */
+#define UID_NAMELESS "100001"
+
+static gboolean
+is_nameless (gpointer data)
+{
+  Process *process = data;
+  g_autofree char *path = g_strdup_printf ("/proc/%d/status", process->pid);
+  g_autofree char *status = NULL;
+
+  return g_file_get_contents (path, &status, NULL, NULL) && strstr (status, "\nUid:\t" UID_NAMELESS "\t");
+}
+
+static Process *
+start_nameless (void)
+{
+  const char *const argv[] = { "/usr/bin/setpriv", "--reuid=" UID_NAMELESS, "--regid=" UID_NAMELESS, "--clear-groups",
+                               "--pdeathsig=KILL", "sleep", "60", NULL };
+  Process *process = process_spawn (argv, NULL, NULL, NULL);
+
+  wait_until (is_nameless, process, 5000, "a process of a user without a name");
+  return process;
+}
+
+static void
+test_a_process_of_a_user_without_a_name (void)
+{
+  g_auto (Scene) scene = { 0 };
+  g_autoptr (Process) process = start_nameless ();
+  g_autoptr (Result) told = NULL;
+  g_autofree char *path = NULL, *fd = NULL, *message = NULL;
+
+  scene_init (&scene, "MaxLeasesPerUser=1\n");
+  g_free (scene.pidfd);
+  scene.pidfd = person_take_pidfd (scene.alice, process->pid);
+  expect_denied (&scene, RULES_WHEN ("action.lookup('target_uid') != '" UID_NAMELESS "'"), BIND, ACTION_WRITE);
+  expect_granted (&scene, RULES_WHEN ("action.lookup('target_uid') == '" UID_NAMELESS "'"), BIND);
+
+  /* polkit's rules see the number as the user's name. */
+  expect_denied (&scene, RULES_WHEN ("subject.user == 'alice'"), DETACH, ACTION_WRITE);
+  world_set_rules (scene.world, RULES_WHEN ("subject.user == 'alice' || subject.user == '" UID_NAMELESS "'"));
+  fd = hand_over (&scene, DETACH, &path);
+  g_assert_cmpuint (world_get_uint (scene.world, path, LEASE_INTERFACE, "Uid"), ==, atoi (UID_NAMELESS));
+  message = person_finish_failure (scene.alice, send_open (&scene, DETACH), ERROR ("LimitExceeded"));
+  g_assert_nonnull (strstr (message, UID_NAMELESS));
+  told = tool_run (NULL, "leases", NULL);
+  result_assert (told, 0);
+  g_assert_nonnull (strstr (told->out, UID_NAMELESS));
+
+  person_let_go (scene.bob, NULL, fd);
+  process_signal (process, SIGKILL);
+  world_wait_gone (scene.world, path, 2000);
+  service_wait_log ("end shm0:bar2", path, NULL);
+}
+
+/* The super-user may do everything himself; what he leaves with bob's process is what bob may have. */
+static void
+test_what_root_leaves_with_a_process_that_process_must_be_allowed (void)
+{
+  g_auto (Scene) scene = { 0 };
+  g_autoptr (Person) root = NULL;
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *pidfd = NULL, *message = NULL;
+
+  scene_init (&scene, "");
+  root = person_new ("root", 0);
+  pidfd = person_take_pidfd (root, scene.bob->process->pid);
+  world_set_rules (scene.world, RULES_WHEN ("subject.user == 'alice'"));
+  message = person_finish_failure (root, person_send_open (root, "shm0", "bar2", "rwm", DETACH, pidfd), DENIED);
+  g_assert_nonnull (strstr (message, ACTION_WRITE));
+  opened = person_finish_open (root, person_send_open (root, "shm0", "bar2", "rwm", BIND, pidfd));
+  person_let_go (root, NULL, opened->fd);
+  g_clear_pointer (&opened, opened_free);
+
+  world_set_rules (scene.world, RULES_WHEN ("subject.user == 'bob' && action.lookup('target_uid') == '2002'"));
+  opened = person_finish_open (root, person_send_open (root, "shm0", "bar2", "rwm", DETACH, pidfd));
+  g_clear_pointer (&root, person_free);
+  g_assert_cmpuint (world_get_uint (scene.world, opened->path, LEASE_INTERFACE, "Uid"), ==, UID_BOB);
+}
+
 int
 main (int argc,
       char **argv)
@@ -431,5 +500,8 @@ main (int argc,
                    test_it_ends_with_the_right_to_open_for_another);
   g_test_add_func ("/delegation/a-detached-lease-ends-when-its-process-would-not-get-it",
                    test_a_detached_lease_ends_when_its_process_would_not_get_it);
+  g_test_add_func ("/delegation/a-process-of-a-user-without-a-name", test_a_process_of_a_user_without_a_name);
+  g_test_add_func ("/delegation/what-root-leaves-with-a-process-that-process-must-be-allowed",
+                   test_what_root_leaves_with_a_process_that_process_must_be_allowed);
   return g_test_run ();
 }
