@@ -603,6 +603,15 @@ test_completion (void)
   assert_completes ("regionctl exec shm0:bar2:", "r\nw\nrw\nrm\nrwm\n");
   assert_completes ("regionctl attach 3:r", "r\nrw\nrm\nrwm\n");
   assert_completes ("regionctl remove --f", "--force\n");
+  assert_completes ("regionctl explain shm0:c", "control:\n");
+  assert_completes ("regionctl explain --le", "--length\n");
+  assert_completes ("regionctl explain --rule --group regions-", "regions-admin\n");
+  assert_completes ("regionctl explain --rule --group regions s", "shm0:\n");
+  assert_completes ("regionctl explain --client ", "\n");
+  assert_completes ("regionctl explain --client org.example s", "shm0:\n");
+  /* What follows is an address, and nothing follows that. */
+  assert_completes ("regionctl bind --group --f", "--force\n");
+  assert_completes ("regionctl bind --group 0000:00:10.0 ", "\n");
 }
 
 int
