@@ -172,23 +172,31 @@ would_be_let_in (GVariant *explanation)
   return g_str_equal (get_string (explanation, "result"), "yes") && *get_string (explanation, "blocker") == '\0';
 }
 
+static gboolean
+check_options (const char *group,
+               gboolean    rule,
+               GError    **error)
+{
+  if (group != NULL && !rule)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "explain: --group goes with --rule");
+  else if (rule && ctl_options.json)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "explain: A rule is JavaScript; --json does not go with --rule");
+  else
+    return TRUE;
+  return FALSE;
+}
+
 /* @name: NULL for none. In a rule for a group that there is not, nobody is. */
 static gboolean
 check_group (const char *name,
-             gboolean    rule,
              GError    **error)
 {
-  if (name == NULL)
+  errno = 0;
+  if (name == NULL || getgrnam (name) != NULL)
     return TRUE;
 
-  errno = 0;
-  if (!rule)
-    g_set_error (error, CTL_ERROR, CTL_ERROR_USAGE, "explain: --group goes with --rule");
-  else if (getgrnam (name) != NULL)
-    return TRUE;
-  else
-    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "There is no group “%s”%s%s", name, errno == 0 ? "" : ": ",
-                 errno == 0 ? "" : g_strerror (errno));
+  g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "There is no group “%s”%s%s", name, errno == 0 ? "" : ": ",
+               errno == 0 ? "" : g_strerror (errno));
   return FALSE;
 }
 
@@ -213,10 +221,10 @@ ctl_verb_explain (const CtlVerb *verb,
   guint32 uid;
 
   if (!ctl_lease_options_parse (&wanted, verb, entries, &argc, &argv, error) ||
-      (spec = ctl_spec_parse (argv[0], error)) == NULL)
+      !check_options (group, rule, error) || (spec = ctl_spec_parse (argv[0], error)) == NULL)
     return CTL_STATUS_USAGE;
 
-  bus = check_group (group, rule, error) ? ctl_options_connect (error) : NULL;
+  bus = check_group (group, error) ? ctl_options_connect (error) : NULL;
   reply = bus == NULL ? NULL : explain (bus, spec, &wanted, client, error);
   if (reply == NULL || !find_uid (bus, client, &uid, error))
     return CTL_STATUS_FAILED;

@@ -304,6 +304,84 @@ test_explain_of_others (World *world,
   g_assert_nonnull (strstr (rule->out, "subject.user == \"bob\""));
 }
 
+#define RULES_DENY_ALICE \
+  "polkit.addRule(function(action, subject) { if (subject.user == 'alice') return polkit.Result.NO; });"
+
+#define EXPLAIN_BAR2 "(objectpath '" SHM0 "', 'bar2', 'rwm', @a{sv} {})"
+
+/* Explain says so beforehand, in the words in which OpenRegion then refuses. */
+static void
+expect_refusal (Person *person,
+                const char *error,
+                const char *result)
+{
+  g_autofree char *text = person_call (person, MANAGER_PATH, MANAGER_INTERFACE, "Explain", EXPLAIN_BAR2);
+  g_autofree char *message = person_open_fails (person, error, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (GVariant) reply = g_variant_parse (G_VARIANT_TYPE ("(a{sv})"), text, NULL, NULL, NULL);
+  g_autoptr (GVariant) explanation = g_variant_get_child_value (reply, 0);
+  const char *blocker, *answer;
+
+  g_assert_true (g_variant_lookup (explanation, "result", "&s", &answer));
+  g_assert_cmpstr (answer, ==, result);
+  g_assert_true (g_variant_lookup (explanation, "blocker", "&s", &blocker));
+  if (g_str_equal (result, "yes"))
+    g_assert_true (*blocker != '\0' && g_str_has_suffix (message, blocker));
+  else
+    g_assert_cmpstr (blocker, ==, "");
+}
+
+static void
+test_explain_says_what_a_rule_refuses (World *world,
+                                       Person *alice,
+                                       Person *bob)
+{
+  expect_refusal (alice, DENIED, "no");
+  expect_refusal (bob, NEEDS_PROMPT, "challenge");
+}
+
+/* What she keeps has cost bob his lease: she has to let go of it first. */
+static void
+test_explain_says_that_a_reference_is_left (World *world,
+                                            Person *alice,
+                                            Person *bob)
+{
+  g_autoptr (Opened) opened = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "rw");
+  g_autoptr (Opened) his = person_open (bob, "shm0", "bar2", "rwm", "{}");
+
+  g_variant_unref (world_call (world, opened->path, LEASE_INTERFACE, "Revoke",
+                               g_variant_new_parsed ("('enough', @a{sv} {})")));
+  person_wait_signal (bob, his->path, "Ended ('superseded',)");
+  expect_refusal (alice, ERROR ("Lingering"), "yes");
+}
+
+static gboolean
+is_asked (gpointer agent)
+{
+  return agent_count (agent) > 0;
+}
+
+/* Neither more leases than she may have, nor more questions at a time. */
+static void
+test_explain_says_that_there_are_enough (void)
+{
+  g_autoptr (World) world = world_new ("MaxLeasesPerConnection=1\nMaxAuthorizationsPerConnection=1");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_SILENT);
+  g_autoptr (Opened) opened = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  opened = person_open (alice, "shm0", "control", "rm", "{}");
+  expect_refusal (alice, ERROR ("LimitExceeded"), "yes");
+
+  world_set_rules (world, "");
+  person_let_go (alice, NULL, opened->fd);
+  world_wait_no_leases (world, 5000);
+  person_send_open (alice, "shm0", "bar2", "rwm", "{}", "interactive");
+  wait_until (is_asked, agent, 5000, "somebody being asked");
+  g_free (person_call_fails (alice, ERROR ("LimitExceeded"), MANAGER_PATH, MANAGER_INTERFACE, "Explain", EXPLAIN_BAR2));
+}
+
 /* What --rule prints, for SPEC of shm0, lets in whom it should with just that. */
 static void
 expect_rule (const char *group,
@@ -464,7 +542,7 @@ test_the_group_is_one (World *world,
                        Person *alice,
                        Person *bob)
 {
-  g_autoptr (Result) unknown = NULL, useless = NULL;
+  g_autoptr (Result) unknown = NULL, useless = NULL, json = NULL;
 
   unknown = tool_run (NULL, "explain", "shm0:bar2:rm", "--rule", "--group", "nobody-at-all", NULL);
   result_assert (unknown, 1);
@@ -472,6 +550,8 @@ test_the_group_is_one (World *world,
   g_assert_cmpstr (unknown->out, ==, "");
   useless = tool_run (NULL, "explain", "shm0:bar2:rm", "--group", "regions", NULL);
   result_assert (useless, 2);
+  json = tool_run (NULL, "explain", "shm0:bar2:rm", "--rule", "--json", NULL);
+  result_assert (json, 2);
 }
 
 /* polkit skips such a file, and its denial with it: nobody claims that it is there. */
@@ -502,6 +582,9 @@ main (int argc,
   g_test_add_func ("/rules/every-detail-is-in-the-vocabulary", test_every_detail_is_in_the_vocabulary);
   g_test_add_func ("/rules/explain-tells", test_explain_tells);
   scene_add ("/rules/explain-of-others", "", test_explain_of_others);
+  scene_add ("/rules/explain/refused", RULES_DENY_ALICE, test_explain_says_what_a_rule_refuses);
+  scene_add ("/rules/explain/a-reference-is-left", RULES_ALLOW_ALL, test_explain_says_that_a_reference_is_left);
+  g_test_add_func ("/rules/explain/enough", test_explain_says_that_there_are_enough);
   g_test_add_func ("/rules/the-rule-for-a-user", test_the_rule_for_a_user);
   g_test_add_func ("/rules/the-rule-for-a-group", test_the_rule_for_a_group);
   scene_add ("/rules/the-rule-is-for-just-this", "", test_the_rule_is_for_just_this);
