@@ -106,3 +106,17 @@ stay_free (Stay *stay)
   g_free (stay->map);
   g_free (stay);
 }
+
+void
+stay_add_tests (const char *path,
+                GTestDataFunc test)
+{
+  const char *const accesses[] = { "rwm", "rw" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (accesses); i++)
+    {
+      g_autofree char *full = g_strconcat (path, "/", accesses[i], NULL);
+
+      g_test_add_data_func (full, accesses[i], test);
+    }
+}

@@ -49,4 +49,8 @@ void stay_let_go (Stay *stay);
 
 void stay_free (Stay *stay);
 
+/* Adds the test for what is lent in either way, "rwm" and "rw": the access is its data, and ends its name. */
+void stay_add_tests (const char *path,
+                     GTestDataFunc test);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Stay, stay_free)

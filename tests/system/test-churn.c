@@ -12,8 +12,6 @@
 /* Of a command's rounds no answer is waited for longer than for any other. */
 #define BATCH 50
 
-static const char *const accesses[] = { "rwm", "rw" };
-
 typedef struct
 {
   const char *name;
@@ -154,24 +152,12 @@ test_clients_that_are_killed (gconstpointer access)
   figures_compare (before, after, count, 256);
 }
 
-static void
-add (const char *path,
-     GTestDataFunc test)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (accesses); i++)
-    {
-      g_autofree char *full = g_strconcat (path, "/", accesses[i], NULL);
-
-      g_test_add_data_func (full, accesses[i], test);
-    }
-}
-
 int
 main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  add ("/churn/open-use-release", test_open_use_release);
-  add ("/churn/clients-that-are-killed", test_clients_that_are_killed);
+  stay_add_tests ("/churn/open-use-release", test_open_use_release);
+  stay_add_tests ("/churn/clients-that-are-killed", test_clients_that_are_killed);
   return g_test_run ();
 }

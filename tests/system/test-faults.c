@@ -9,9 +9,6 @@
 #define KEPT DEVICE_PREFIX "kept"
 #define KEPT_TEXT "kept while the service lives"
 
-/* What is lent in either way: every test that lends something is run with each. */
-static const char *const accesses[] = { "rwm", "rw" };
-
 static World *
 new_world (const char *daemon)
 {
@@ -496,31 +493,19 @@ test_the_service_is_stopped_and_killed_during_reads (void)
     }
 }
 
-static void
-add (const char *path,
-     GTestDataFunc test)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (accesses); i++)
-    {
-      g_autofree char *full = g_strconcat (path, "/", accesses[i], NULL);
-
-      g_test_add_data_func (full, accesses[i], test);
-    }
-}
-
 int
 main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  add ("/faults/polkitd-dies", test_polkitd_dies);
-  add ("/faults/polkitd-stands-still", test_polkitd_stands_still);
-  add ("/faults/polkitd-answers-after-the-refusal", test_polkitd_answers_after_the_refusal);
-  add ("/faults/polkitd-answers-a-crowd-that-has-died", test_polkitd_answers_a_crowd_that_has_died);
-  add ("/faults/killed-while-the-answer-waits", test_killed_while_the_answer_waits);
-  add ("/faults/killed-at-any-moment", test_killed_at_any_moment);
-  add ("/faults/the-service-is-killed", test_the_service_is_killed);
-  add ("/faults/the-bus-is-killed", test_the_bus_is_killed);
+  stay_add_tests ("/faults/polkitd-dies", test_polkitd_dies);
+  stay_add_tests ("/faults/polkitd-stands-still", test_polkitd_stands_still);
+  stay_add_tests ("/faults/polkitd-answers-after-the-refusal", test_polkitd_answers_after_the_refusal);
+  stay_add_tests ("/faults/polkitd-answers-a-crowd-that-has-died", test_polkitd_answers_a_crowd_that_has_died);
+  stay_add_tests ("/faults/killed-while-the-answer-waits", test_killed_while_the_answer_waits);
+  stay_add_tests ("/faults/killed-at-any-moment", test_killed_at_any_moment);
+  stay_add_tests ("/faults/the-service-is-killed", test_the_service_is_killed);
+  stay_add_tests ("/faults/the-bus-is-killed", test_the_bus_is_killed);
   g_test_add_func ("/faults/killed-during-a-read", test_killed_during_a_read);
   g_test_add_func ("/faults/killed-while-the-service-stands-still", test_killed_while_the_service_stands_still);
   g_test_add_func ("/faults/the-service-is-stopped-and-killed-during-reads",

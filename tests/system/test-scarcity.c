@@ -10,9 +10,6 @@
 #include "scene.h"
 #include "stay.h"
 
-/* What is lent in either way: every test that lends something is run with each. */
-static const char *const accesses[] = { "rwm", "rw" };
-
 #define DEVICES 40
 #define EXHAUSTED ERROR ("LimitExceeded")
 
@@ -491,31 +488,19 @@ test_more_ends_than_the_kernel_tells (World *world,
   world_wait_fds (world, before);
 }
 
-static void
-add (const char *path,
-     GTestDataFunc test)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (accesses); i++)
-    {
-      g_autofree char *full = g_strconcat (path, "/", accesses[i], NULL);
-
-      g_test_add_data_func (full, accesses[i], test);
-    }
-}
-
 int
 main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  add ("/scarcity/no-descriptors-are-left", test_no_descriptors_are_left);
-  add ("/scarcity/descriptors-end-at-any-step", test_descriptors_end_at_any_step);
-  add ("/scarcity/descriptors-end-at-the-first-call", test_descriptors_end_at_the_first_call);
+  stay_add_tests ("/scarcity/no-descriptors-are-left", test_no_descriptors_are_left);
+  stay_add_tests ("/scarcity/descriptors-end-at-any-step", test_descriptors_end_at_any_step);
+  stay_add_tests ("/scarcity/descriptors-end-at-the-first-call", test_descriptors_end_at_the_first_call);
   scene_add ("/scarcity/descriptors-that-come-with-calls", RULES_ALLOW_ALL, test_descriptors_that_come_with_calls);
-  add ("/scarcity/taken-back-without-descriptors", test_taken_back_without_descriptors);
-  add ("/scarcity/no-memory-for-a-whole-device", test_no_memory_for_a_whole_device);
-  add ("/scarcity/files-must-be-small", test_files_must_be_small);
-  add ("/scarcity/no-watches-are-left", test_no_watches_are_left);
+  stay_add_tests ("/scarcity/taken-back-without-descriptors", test_taken_back_without_descriptors);
+  stay_add_tests ("/scarcity/no-memory-for-a-whole-device", test_no_memory_for_a_whole_device);
+  stay_add_tests ("/scarcity/files-must-be-small", test_files_must_be_small);
+  stay_add_tests ("/scarcity/no-watches-are-left", test_no_watches_are_left);
   g_test_add_func ("/scarcity/no-keyrings-are-left", test_no_keyrings_are_left);
   scene_add ("/scarcity/more-ends-than-the-kernel-tells", RULES_ALLOW_ALL, test_more_ends_than_the_kernel_tells);
   return g_test_run ();
