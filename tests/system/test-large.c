@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "world.h"
+#include "scene.h"
 
 #define GIB (1024 * 1024 * 1024ULL)
 #define HUGE_SIZE (2 * GIB)
@@ -19,128 +19,79 @@ is_too_small (void)
   return !line || g_ascii_strtoull (line + strlen ("MemAvailable:"), NULL, 10) * 1024 < 4 * HUGE_SIZE;
 }
 
-static World *
-new_world (Person **alice,
-           gboolean persist)
+/* Others wait for an answer for a quarter of the time at most that PERSON waits for hers; she has since START, for
+ * what is called WHAT. */
+static void
+expect_others_answered (World *world,
+                        Person *person,
+                        guint serial,
+                        gint64 start,
+                        const char *what)
 {
-  World *world = world_new ("MaxMemory=5G\nMaxMemoryPerUser=5G");
-  g_autofree char *arguments = g_strdup_printf ("('huge', [('whole', uint64 %" G_GUINT64_FORMAT ")],"
-                                                " {'persist': <%s>})",
-                                                (guint64) HUGE_SIZE, persist ? "true" : "false");
+  guint longest = 0, whole;
 
-  *alice = person_new ("alice", UID_ALICE);
-  world_set_rules (world, RULES_ALLOW_ALL);
-  g_free (person_call (*alice, ADD, arguments));
-  return world;
-}
-
-/* The longest time, in ms, that another caller waited until alice had her answer. */
-static guint
-watch_others (World *world,
-              Person *alice,
-              guint serial)
-{
-  guint longest = 0;
-
-  while (!person_has_answer (alice, serial))
+  while (!person_has_answer (person, serial))
     {
-      gint64 start = g_get_monotonic_time ();
+      gint64 call = g_get_monotonic_time ();
       g_autofree char *state = world_get_string (world, SHM0, DEVICE_INTERFACE, "State");
 
-      longest = MAX (longest, milliseconds_since (start));
+      longest = MAX (longest, milliseconds_since (call));
     }
-  return longest;
-}
-
-static void
-test_others_are_answered_meanwhile (void)
-{
-  g_autoptr (World) world = NULL;
-  g_autoptr (Person) alice = NULL;
-  g_autoptr (Opened) opened = NULL;
-  gint64 start;
-  guint serial, longest, whole;
-
-  if (is_too_small ())
-    {
-      g_test_skip ("not enough memory");
-      return;
-    }
-  world = new_world (&alice, FALSE);
-  start = g_get_monotonic_time ();
-  serial = person_send_open (alice, "huge", "whole", "rwm", "{}", "");
-  longest = watch_others (world, alice, serial);
   whole = milliseconds_since (start);
-  opened = person_finish_open (alice, serial);
-  g_test_message ("opening took %u ms, others waited at most %u ms", whole, longest);
+  g_test_message ("%s took %u ms, others waited at most %u ms", what, whole, longest);
   /* Else the machine was too fast to tell. */
   if (whole >= 100)
     g_assert_cmpuint (longest, <, whole / 4);
+}
+
+static void
+test_others_are_answered_meanwhile (World *world,
+                                    Person *alice,
+                                    Person *bob)
+{
+  gint64 start = g_get_monotonic_time ();
+  guint serial = person_send_open (alice, "huge", "whole", "rwm", "{}", "");
+  g_autoptr (Opened) opened = NULL;
+
+  expect_others_answered (world, alice, serial, start, "opening");
+  opened = person_finish_open (alice, serial);
 
   serial = person_send (alice, "call", DEVICE_PREFIX "huge", DEVICE_INTERFACE, "Reset", "(@a{sv} {},)", "", NULL);
   start = g_get_monotonic_time ();
-  longest = watch_others (world, alice, serial);
-  whole = milliseconds_since (start);
+  expect_others_answered (world, alice, serial, start, "resetting");
   g_strfreev (person_finish (alice, serial, NULL));
-  g_test_message ("resetting took %u ms, others waited at most %u ms", whole, longest);
-  if (whole >= 100)
-    g_assert_cmpuint (longest, <, whole / 4);
 }
 
 /* What is kept is copied when the next one opens, or after the last one has closed. */
 static void
-test_others_are_answered_while_it_is_copied (void)
+test_others_are_answered_while_it_is_copied (World *world,
+                                             Person *alice,
+                                             Person *bob)
 {
-  g_autoptr (World) world = NULL;
-  g_autoptr (Person) alice = NULL;
-  g_autoptr (Person) bob = NULL;
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "huge", "whole", "rwm", "{}");
+  g_autofree char *map = person_map (alice, opened->fd, "rw");
   g_autoptr (Opened) again = NULL;
-  g_autofree char *map = NULL;
   gint64 start;
-  guint serial, longest, whole;
+  guint serial;
 
-  if (is_too_small ())
-    {
-      g_test_skip ("not enough memory");
-      return;
-    }
-  world = new_world (&alice, TRUE);
-  bob = person_new ("bob", UID_BOB);
-  opened = person_open (alice, "huge", "whole", "rwm", "{}");
-  map = person_map (alice, opened->fd, "rw");
   g_free (person_do (alice, "fill", map, NULL));
   start = g_get_monotonic_time ();
   person_kill (alice);
   serial = person_send_open (bob, "huge", "whole", "rm", "{}", "");
-  longest = watch_others (world, bob, serial);
-  whole = milliseconds_since (start);
+  expect_others_answered (world, bob, serial, start, "copying");
   again = person_finish_open (bob, serial);
-  g_test_message ("copying took %u ms, others waited at most %u ms", whole, longest);
-  if (whole >= 100)
-    g_assert_cmpuint (longest, <, whole / 4);
 }
 
 /* She is killed while her memory is being made: nothing is left of it. */
 static void
-test_a_client_that_dies_meanwhile (void)
+test_a_client_that_dies_meanwhile (World *world,
+                                   Person *alice,
+                                   Person *bob)
 {
-  g_autoptr (World) world = NULL;
-  g_autoptr (Person) alice = NULL;
-  g_autoptr (Person) bob = NULL;
+  g_autoptr (Opened) first = person_open (bob, "shm0", "bar2", "rwm", "{}");
   g_autoptr (Opened) opened = NULL;
-  g_autoptr (Opened) first = NULL;
-  g_autofree char *map = NULL;
   guint before;
 
-  if (is_too_small ())
-    {
-      g_test_skip ("not enough memory");
-      return;
-    }
-  world = new_world (&alice, FALSE);
-  bob = person_new ("bob", UID_BOB);
-  first = person_open (bob, "shm0", "bar2", "rwm", "{}");
   person_let_go (bob, NULL, first->fd);
   world_wait_no_leases (world, 2000);
   before = process_count_fds (world->regiond);
@@ -156,22 +107,13 @@ test_a_client_that_dies_meanwhile (void)
 
 /* She is killed while her memory is being emptied. */
 static void
-test_a_client_that_dies_while_it_is_reset (void)
+test_a_client_that_dies_while_it_is_reset (World *world,
+                                           Person *alice,
+                                           Person *bob)
 {
-  g_autoptr (World) world = NULL;
-  g_autoptr (Person) alice = NULL;
-  g_autoptr (Person) bob = NULL;
-  g_autoptr (Opened) opened = NULL;
+  g_autoptr (Opened) opened = person_open (alice, "huge", "whole", "rwm", "{'exclusive': <true>}");
   g_autoptr (Opened) fresh = NULL;
 
-  if (is_too_small ())
-    {
-      g_test_skip ("not enough memory");
-      return;
-    }
-  world = new_world (&alice, FALSE);
-  bob = person_new ("bob", UID_BOB);
-  opened = person_open (alice, "huge", "whole", "rwm", "{'exclusive': <true>}");
   person_send (alice, "call", DEVICE_PREFIX "huge", DEVICE_INTERFACE, "Reset", "(@a{sv} {},)", "", NULL);
   world_wait_string (world, DEVICE_PREFIX "huge", DEVICE_INTERFACE, "State", "resetting", 5000);
   person_kill (alice);
@@ -184,27 +126,53 @@ test_a_client_that_dies_while_it_is_reset (void)
 
 /* The second one comes while memory is made for the first: it is the same for both. */
 static void
-test_two_first_ones (void)
+test_two_first_ones (World *world,
+                     Person *alice,
+                     Person *bob)
 {
+  guint serial = person_send_open (alice, "huge", "whole", "rwm", "{}", "");
+  guint other = person_send_open (bob, "huge", "whole", "rwm", "{}", "");
+  g_autoptr (Opened) hers = person_finish_open (alice, serial);
+  g_autoptr (Opened) his = person_finish_open (bob, other);
+
+  g_assert_true (person_shares (alice, hers->fd, bob, his->fd));
+}
+
+typedef struct
+{
+  const char *path;
+  const char *options; /* of the device huge */
+  Scene scene;
+} Case;
+
+static const Case cases[] = {
+  { "/large/others-are-answered-meanwhile", "@a{sv} {}", test_others_are_answered_meanwhile },
+  { "/large/others-are-answered-while-it-is-copied", "{'persist': <true>}", test_others_are_answered_while_it_is_copied },
+  { "/large/a-client-that-dies-meanwhile", "@a{sv} {}", test_a_client_that_dies_meanwhile },
+  { "/large/a-client-that-dies-while-it-is-reset", "@a{sv} {}", test_a_client_that_dies_while_it_is_reset },
+  { "/large/two-first-ones", "@a{sv} {}", test_two_first_ones },
+};
+
+static void
+play (gconstpointer data)
+{
+  const Case *self = data;
+  g_autofree char *device = g_strdup_printf ("('huge', [('whole', uint64 %" G_GUINT64_FORMAT ")], %s)",
+                                             (guint64) HUGE_SIZE, self->options);
   g_autoptr (World) world = NULL;
-  g_autoptr (Person) alice = NULL;
-  g_autoptr (Person) bob = NULL;
-  g_autoptr (Opened) hers = NULL;
-  g_autoptr (Opened) his = NULL;
-  guint serial, other;
+  g_autoptr (Person) alice = NULL, bob = NULL;
 
   if (is_too_small ())
     {
       g_test_skip ("not enough memory");
       return;
     }
-  world = new_world (&alice, FALSE);
+  world = world_new ("MaxMemory=5G\nMaxMemoryPerUser=5G");
+  alice = person_new ("alice", UID_ALICE);
   bob = person_new ("bob", UID_BOB);
-  serial = person_send_open (alice, "huge", "whole", "rwm", "{}", "");
-  other = person_send_open (bob, "huge", "whole", "rwm", "{}", "");
-  hers = person_finish_open (alice, serial);
-  his = person_finish_open (bob, other);
-  g_assert_true (person_shares (alice, hers->fd, bob, his->fd));
+  world_set_rules (world, RULES_ALLOW_ALL);
+  g_free (person_call (alice, ADD, device));
+  self->scene (world, alice, bob);
 }
 
 int
@@ -212,10 +180,7 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/large/others-are-answered-meanwhile", test_others_are_answered_meanwhile);
-  g_test_add_func ("/large/others-are-answered-while-it-is-copied", test_others_are_answered_while_it_is_copied);
-  g_test_add_func ("/large/a-client-that-dies-meanwhile", test_a_client_that_dies_meanwhile);
-  g_test_add_func ("/large/a-client-that-dies-while-it-is-reset", test_a_client_that_dies_while_it_is_reset);
-  g_test_add_func ("/large/two-first-ones", test_two_first_ones);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    g_test_add_data_func (cases[i].path, &cases[i], play);
   return g_test_run ();
 }
