@@ -21,7 +21,8 @@ typedef struct
 } Three;
 
 static void
-three_set_up (Three *three)
+three_set_up (Three *three,
+              gconstpointer data)
 {
   three->world = world_new ("");
   world_set_rules (three->world, RULES_ALLOW_ALL);
@@ -35,7 +36,8 @@ three_set_up (Three *three)
 }
 
 static void
-three_tear_down (Three *three)
+three_tear_down (Three *three,
+                 gconstpointer data)
 {
   stay_free (three->hers);
   stay_free (three->his);
@@ -68,98 +70,84 @@ take_back (Stay *stay,
 }
 
 static void
-test_revoked_at_once (void)
+test_revoked_at_once (Three *three,
+                      gconstpointer data)
 {
-  Three three;
   Stay *again;
 
-  three_set_up (&three);
-  take_back (three.hers, AT_ONCE);
-  stay_expect_cut_off (three.hers, NULL);
-  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('revoked',)");
+  take_back (three->hers, AT_ONCE);
+  stay_expect_cut_off (three->hers, NULL);
+  person_wait_signal (three->alice, three->hers->opened->path, "Ended ('revoked',)");
   /* She still has the dead fd, and nothing of the lease is left. */
-  world_wait_gone (three.world, three.hers->opened->path, 2000);
-  expect_nobody_else_noticed (&three);
+  world_wait_gone (three->world, three->hers->opened->path, 2000);
+  expect_nobody_else_noticed (three);
 
-  again = stay_begin (three.alice, "shm0", "bar2", "rw", "{}");
+  again = stay_begin (three->alice, "shm0", "bar2", "rw", "{}");
   stay_expect_text (again, "going on");
-  stay_expect_cut_off (three.hers, NULL);
+  stay_expect_cut_off (three->hers, NULL);
   stay_free (again);
-  three_tear_down (&three);
 }
 
 static void
-test_revoked_after_a_grace (void)
+test_revoked_after_a_grace (Three *three,
+                            gconstpointer data)
 {
-  Three three;
-  gint64 start;
+  gint64 start = g_get_monotonic_time ();
 
-  three_set_up (&three);
-  start = g_get_monotonic_time ();
-  take_back (three.hers, "('soon', {'grace': <uint32 300>})");
-  person_wait_signal (three.alice, three.hers->opened->path, "RevokeRequested ('soon', 300)");
-  stay_write (three.hers, "a word");
-  stay_expect_text (three.mapped, "a word");
-  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('revoked',)");
+  take_back (three->hers, "('soon', {'grace': <uint32 300>})");
+  person_wait_signal (three->alice, three->hers->opened->path, "RevokeRequested ('soon', 300)");
+  stay_write (three->hers, "a word");
+  stay_expect_text (three->mapped, "a word");
+  person_wait_signal (three->alice, three->hers->opened->path, "Ended ('revoked',)");
   g_assert_cmpuint (milliseconds_since (start), >=, 290);
-  stay_expect_cut_off (three.hers, NULL);
-  expect_nobody_else_noticed (&three);
-  three_tear_down (&three);
+  stay_expect_cut_off (three->hers, NULL);
+  expect_nobody_else_noticed (three);
 }
 
 /* A mapping cannot be taken from one alone. */
 static void
-test_a_mapping_is_taken_from_all (void)
+test_a_mapping_is_taken_from_all (Three *three,
+                                  gconstpointer data)
 {
-  Three three;
   Stay *fresh;
 
-  three_set_up (&three);
-  take_back (three.mapped, AT_ONCE);
-  person_wait_signal (three.carol, three.mapped->opened->path, "Ended ('revoked',)");
-  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('superseded',)");
-  person_wait_signal (three.bob, three.his->opened->path, "Ended ('superseded',)");
-  stay_expect_cut_off (three.hers, NULL);
-  stay_expect_cut_off (three.his, NULL);
+  take_back (three->mapped, AT_ONCE);
+  person_wait_signal (three->carol, three->mapped->opened->path, "Ended ('revoked',)");
+  person_wait_signal (three->alice, three->hers->opened->path, "Ended ('superseded',)");
+  person_wait_signal (three->bob, three->his->opened->path, "Ended ('superseded',)");
+  stay_expect_cut_off (three->hers, NULL);
+  stay_expect_cut_off (three->his, NULL);
 
   /* Whoever opens again has fresh memory, whatever she does to hers. */
-  fresh = stay_begin (three.bob, "shm0", "bar2", "rw", "{}");
+  fresh = stay_begin (three->bob, "shm0", "bar2", "rw", "{}");
   stay_expect_zeros (fresh);
-  stay_write (three.mapped, "left alone");
+  stay_write (three->mapped, "left alone");
   stay_expect_zeros (fresh);
-  world_wait_uint (three.world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
+  world_wait_uint (three->world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
   stay_free (fresh);
-  three_tear_down (&three);
 }
 
 static void
-test_passed_on_to_others (void)
+test_passed_on_to_others (Three *three,
+                          gconstpointer data)
 {
-  Three three;
-  g_autofree char *passed = NULL;
-  g_autofree char *again = NULL;
-  g_autofree char *found = NULL;
-  g_autofree char *own = NULL;
-  int in_flight;
+  g_autofree char *passed = person_pass (three->alice, three->hers->opened->fd, three->bob);
+  g_autofree char *own = person_do (three->alice, "duplicate", three->hers->opened->fd, NULL);
+  g_autofree char *again = person_do (three->alice, "open-again", three->hers->opened->fd, "rw", NULL);
+  int in_flight = person_post (three->alice, three->hers->opened->fd);
+  g_autofree char *found = person_do (three->bob, "pread", passed, "0", NULL);
 
-  three_set_up (&three);
-  passed = person_pass (three.alice, three.hers->opened->fd, three.bob);
-  own = person_do (three.alice, "duplicate", three.hers->opened->fd, NULL);
-  again = person_do (three.alice, "open-again", three.hers->opened->fd, "rw", NULL);
-  in_flight = person_post (three.alice, three.hers->opened->fd);
-  found = person_do (three.bob, "pread", passed, "0", NULL);
   g_assert_cmpstr (found, ==, "shared");
 
-  take_back (three.hers, AT_ONCE);
-  g_free (person_fail (three.bob, "ENOTCONN", "pread", passed, "0", NULL));
-  g_free (person_fail (three.bob, "ENOTCONN", "pwrite", passed, "0", "late", NULL));
-  g_free (person_fail (three.alice, "ENOTCONN", "pread", own, "0", NULL));
-  g_free (person_fail (three.alice, "ENOTCONN", "pwrite", again, "0", "late", NULL));
-  g_free (person_fail (three.alice, "ENOTCONN", "open-again", own, "r", NULL));
-  world_wait_gone (three.world, three.hers->opened->path, 2000);
+  take_back (three->hers, AT_ONCE);
+  g_free (person_fail (three->bob, "ENOTCONN", "pread", passed, "0", NULL));
+  g_free (person_fail (three->bob, "ENOTCONN", "pwrite", passed, "0", "late", NULL));
+  g_free (person_fail (three->alice, "ENOTCONN", "pread", own, "0", NULL));
+  g_free (person_fail (three->alice, "ENOTCONN", "pwrite", again, "0", "late", NULL));
+  g_free (person_fail (three->alice, "ENOTCONN", "open-again", own, "r", NULL));
+  world_wait_gone (three->world, three->hers->opened->path, 2000);
   close (in_flight);
-  stay_expect_text (three.mapped, "shared");
-  three_tear_down (&three);
+  stay_expect_text (three->mapped, "shared");
 }
 
 static void
@@ -172,69 +160,57 @@ expect_cut_off_while_hammering (Person *person)
 }
 
 static void
-test_while_it_is_used (void)
+test_while_it_is_used (Three *three,
+                       gconstpointer data)
 {
-  Three three;
-
-  three_set_up (&three);
-  g_free (person_do (three.alice, "hammer", three.hers->opened->fd, NULL));
-  take_back (three.hers, AT_ONCE);
-  expect_cut_off_while_hammering (three.alice);
-  stay_expect_cut_off (three.hers, NULL);
-  expect_nobody_else_noticed (&three);
-  three_tear_down (&three);
+  g_free (person_do (three->alice, "hammer", three->hers->opened->fd, NULL));
+  take_back (three->hers, AT_ONCE);
+  expect_cut_off_while_hammering (three->alice);
+  stay_expect_cut_off (three->hers, NULL);
+  expect_nobody_else_noticed (three);
 }
 
 static void
-test_released_by_its_owner (void)
+test_released_by_its_owner (Three *three,
+                            gconstpointer data)
 {
-  Three three;
-
-  three_set_up (&three);
-  g_free (person_call_fails (three.bob, DENIED, three.hers->opened->path, LEASE_INTERFACE, "Release", "()"));
-  g_free (person_call (three.alice, three.hers->opened->path, LEASE_INTERFACE, "Release", "()"));
-  stay_expect_cut_off (three.hers, NULL);
-  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('released',)");
-  world_wait_gone (three.world, three.hers->opened->path, 2000);
-  expect_nobody_else_noticed (&three);
-  three_tear_down (&three);
+  g_free (person_call_fails (three->bob, DENIED, three->hers->opened->path, LEASE_INTERFACE, "Release", "()"));
+  g_free (person_call (three->alice, three->hers->opened->path, LEASE_INTERFACE, "Release", "()"));
+  stay_expect_cut_off (three->hers, NULL);
+  person_wait_signal (three->alice, three->hers->opened->path, "Ended ('released',)");
+  world_wait_gone (three->world, three->hers->opened->path, 2000);
+  expect_nobody_else_noticed (three);
 }
 
 static void
-test_the_last_close_ends_it (void)
+test_the_last_close_ends_it (Three *three,
+                             gconstpointer data)
 {
-  Three three;
-  g_autofree char *passed = NULL;
+  g_autofree char *passed = person_pass (three->alice, three->hers->opened->fd, three->bob);
   g_autofree char *words = NULL;
 
-  three_set_up (&three);
-  passed = person_pass (three.alice, three.hers->opened->fd, three.bob);
-  stay_let_go (three.hers);
-  g_free (person_do (three.bob, "pread", passed, "0", NULL));
-  world_expect_string (three.world, three.hers->opened->path, LEASE_INTERFACE, "State", "active");
-  g_free (person_do (three.bob, "close", passed, NULL));
-  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('released',)");
-  world_wait_gone (three.world, three.hers->opened->path, 2000);
-  words = g_strdup_printf ("end shm0:bar2 rw lease %s ", three.hers->opened->path);
+  stay_let_go (three->hers);
+  g_free (person_do (three->bob, "pread", passed, "0", NULL));
+  world_expect_string (three->world, three->hers->opened->path, LEASE_INTERFACE, "State", "active");
+  g_free (person_do (three->bob, "close", passed, NULL));
+  person_wait_signal (three->alice, three->hers->opened->path, "Ended ('released',)");
+  world_wait_gone (three->world, three->hers->opened->path, 2000);
+  words = g_strdup_printf ("end shm0:bar2 rw lease %s ", three->hers->opened->path);
   service_wait_log (words, ": released", NULL);
-  expect_nobody_else_noticed (&three);
-  three_tear_down (&three);
+  expect_nobody_else_noticed (three);
 }
 
 static void
-test_its_owner_is_killed (void)
+test_its_owner_is_killed (Three *three,
+                          gconstpointer data)
 {
-  Three three;
-  g_autofree char *passed = NULL;
+  g_autofree char *passed = person_pass (three->alice, three->hers->opened->fd, three->bob);
 
-  three_set_up (&three);
-  passed = person_pass (three.alice, three.hers->opened->fd, three.bob);
-  person_kill (three.alice);
+  person_kill (three->alice);
   /* Nothing lingers, though somebody has a copy; it is dead. */
-  world_wait_gone (three.world, three.hers->opened->path, 2000);
-  g_free (person_fail (three.bob, "ENOTCONN", "pread", passed, "0", NULL));
-  expect_nobody_else_noticed (&three);
-  three_tear_down (&three);
+  world_wait_gone (three->world, three->hers->opened->path, 2000);
+  g_free (person_fail (three->bob, "ENOTCONN", "pread", passed, "0", NULL));
+  expect_nobody_else_noticed (three);
 }
 
 static void
@@ -258,91 +234,78 @@ test_the_only_one_is_killed (World *world,
 }
 
 static void
-test_its_device_is_removed (void)
+test_its_device_is_removed (Three *three,
+                            gconstpointer data)
 {
-  Three three;
-
-  three_set_up (&three);
-  g_free (person_call (three.bob, MANAGER_PATH, MANAGER_INTERFACE, "RemoveDevice",
+  g_free (person_call (three->bob, MANAGER_PATH, MANAGER_INTERFACE, "RemoveDevice",
                        "(objectpath '" SHM0 "', {'force': <true>})"));
-  person_wait_signal (three.alice, three.hers->opened->path, "Ended ('removed',)");
-  stay_expect_cut_off (three.hers, NULL);
-  stay_expect_cut_off (three.his, NULL);
-  three_tear_down (&three);
+  person_wait_signal (three->alice, three->hers->opened->path, "Ended ('removed',)");
+  stay_expect_cut_off (three->hers, NULL);
+  stay_expect_cut_off (three->his, NULL);
 }
 
 static void
-test_verify_says_how_it_is_known (void)
+test_verify_says_how_it_is_known (Three *three,
+                                  gconstpointer data)
 {
-  Three three;
   g_autofree char *reply = NULL;
-  g_autoptr (GVariant) answer = NULL;
-  g_autoptr (GVariant) evidence = NULL;
+  g_autoptr (GVariant) answer = NULL, evidence = NULL;
   g_autofree const char **proofs = NULL;
   gboolean released;
 
-  three_set_up (&three);
-  take_back (three.hers, AT_ONCE);
-  reply = person_call (three.alice, SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 2000>},)");
+  take_back (three->hers, AT_ONCE);
+  reply = person_call (three->alice, SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 2000>},)");
   answer = g_variant_parse (NULL, reply, NULL, NULL, NULL);
   g_variant_get (answer, "(b@a{sv})", &released, &evidence);
   g_assert_true (released);
   g_assert_true (g_variant_lookup (evidence, "proofs", "^a&s", &proofs));
   g_assert_true (g_strv_contains (proofs, "fuse-release"));
-  three_tear_down (&three);
 }
 
 static void
-test_regiond_stops (void)
+test_regiond_stops (Three *three,
+                    gconstpointer data)
 {
-  Three three;
-
-  three_set_up (&three);
-  process_signal (three.world->regiond, SIGTERM);
-  g_assert_cmpint (process_wait (three.world->regiond), ==, 0);
-  stay_expect_cut_off (three.hers, NULL);
-  stay_expect_cut_off (three.his, NULL);
-  three_tear_down (&three);
+  process_signal (three->world->regiond, SIGTERM);
+  g_assert_cmpint (process_wait (three->world->regiond), ==, 0);
+  stay_expect_cut_off (three->hers, NULL);
+  stay_expect_cut_off (three->his, NULL);
 }
 
 static void
-test_regiond_is_killed (void)
+test_regiond_is_killed (Three *three,
+                        gconstpointer data)
 {
-  Three three;
   Stay *fresh;
 
-  three_set_up (&three);
-  g_free (person_do (three.alice, "hammer", three.hers->opened->fd, NULL));
-  process_free (g_steal_pointer (&three.world->regiond));
-  expect_cut_off_while_hammering (three.alice);
-  stay_expect_cut_off (three.hers, NULL);
-  stay_expect_cut_off (three.his, NULL);
-  three.world->regiond = service_start (three.world->root);
-  stay_expect_cut_off (three.hers, NULL);
-  fresh = stay_begin (three.bob, "shm0", "bar2", "rw", "{}");
+  g_free (person_do (three->alice, "hammer", three->hers->opened->fd, NULL));
+  process_free (g_steal_pointer (&three->world->regiond));
+  expect_cut_off_while_hammering (three->alice);
+  stay_expect_cut_off (three->hers, NULL);
+  stay_expect_cut_off (three->his, NULL);
+  three->world->regiond = service_start (three->world->root);
+  stay_expect_cut_off (three->hers, NULL);
+  fresh = stay_begin (three->bob, "shm0", "bar2", "rw", "{}");
   stay_expect_zeros (fresh);
   stay_free (fresh);
-  three_tear_down (&three);
 }
 
 /* What is under way then goes on. */
 static void
-test_an_access_outlasts_a_standstill (void)
+test_an_access_outlasts_a_standstill (Three *three,
+                                      gconstpointer data)
 {
-  Three three;
   g_auto (GStrv) strings = NULL;
   g_autoptr (GError) error = NULL;
   guint serial;
 
-  three_set_up (&three);
-  process_stop (three.world->regiond);
-  serial = person_send (three.alice, "pread", three.hers->opened->fd, "0", NULL);
-  g_assert_false (person_has_answer (three.alice, serial));
-  process_signal (three.world->regiond, SIGCONT);
-  strings = person_finish (three.alice, serial, &error);
+  process_stop (three->world->regiond);
+  serial = person_send (three->alice, "pread", three->hers->opened->fd, "0", NULL);
+  g_assert_false (person_has_answer (three->alice, serial));
+  process_signal (three->world->regiond, SIGCONT);
+  strings = person_finish (three->alice, serial, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (strings[0], ==, "shared");
-  three_tear_down (&three);
 }
 
 int
@@ -350,19 +313,20 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/cut/revoked-at-once-and-nobody-else-notices", test_revoked_at_once);
-  g_test_add_func ("/cut/revoked-after-a-grace", test_revoked_after_a_grace);
-  g_test_add_func ("/cut/a-mapping-is-taken-from-all", test_a_mapping_is_taken_from_all);
-  g_test_add_func ("/cut/passed-on-to-others-it-dies-with-the-lease", test_passed_on_to_others);
-  g_test_add_func ("/cut/while-it-is-used", test_while_it_is_used);
-  g_test_add_func ("/cut/released-by-its-owner", test_released_by_its_owner);
-  g_test_add_func ("/cut/the-last-close-ends-it", test_the_last_close_ends_it);
-  g_test_add_func ("/cut/its-owner-is-killed", test_its_owner_is_killed);
+#define ADD(name, func) g_test_add ("/cut/" name, Three, NULL, three_set_up, func, three_tear_down)
+  ADD ("revoked-at-once-and-nobody-else-notices", test_revoked_at_once);
+  ADD ("revoked-after-a-grace", test_revoked_after_a_grace);
+  ADD ("a-mapping-is-taken-from-all", test_a_mapping_is_taken_from_all);
+  ADD ("passed-on-to-others-it-dies-with-the-lease", test_passed_on_to_others);
+  ADD ("while-it-is-used", test_while_it_is_used);
+  ADD ("released-by-its-owner", test_released_by_its_owner);
+  ADD ("the-last-close-ends-it", test_the_last_close_ends_it);
+  ADD ("its-owner-is-killed", test_its_owner_is_killed);
   scene_add ("/cut/the-only-one-is-killed-and-nothing-lingers", RULES_ALLOW_ALL, test_the_only_one_is_killed);
-  g_test_add_func ("/cut/its-device-is-removed", test_its_device_is_removed);
-  g_test_add_func ("/cut/verify-says-how-it-is-known", test_verify_says_how_it_is_known);
-  g_test_add_func ("/cut/regiond-stops", test_regiond_stops);
-  g_test_add_func ("/cut/regiond-is-killed", test_regiond_is_killed);
-  g_test_add_func ("/cut/an-access-outlasts-a-standstill", test_an_access_outlasts_a_standstill);
+  ADD ("its-device-is-removed", test_its_device_is_removed);
+  ADD ("verify-says-how-it-is-known", test_verify_says_how_it_is_known);
+  ADD ("regiond-stops", test_regiond_stops);
+  ADD ("regiond-is-killed", test_regiond_is_killed);
+  ADD ("an-access-outlasts-a-standstill", test_an_access_outlasts_a_standstill);
   return g_test_run ();
 }

@@ -21,7 +21,7 @@ typedef struct
 
 static void
 pair_set_up (Pair *pair,
-             const char *device)
+             gconstpointer device)
 {
   pair->world = world_new ("");
   world_set_rules (pair->world, RULES_ALLOW_ALL);
@@ -35,7 +35,8 @@ pair_set_up (Pair *pair,
 }
 
 static void
-pair_tear_down (Pair *pair)
+pair_tear_down (Pair *pair,
+                gconstpointer device)
 {
   opened_free (pair->hers);
   opened_free (pair->his);
@@ -47,27 +48,24 @@ pair_tear_down (Pair *pair)
 }
 
 static void
-test_a_neighbour_notices_nothing (void)
+test_a_neighbour_notices_nothing (Pair *pair,
+                                  gconstpointer device)
 {
-  Pair pair;
-  g_autoptr (Person) carol = NULL;
+  g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
   g_autoptr (Opened) opened = NULL;
   g_autofree char *map = NULL;
 
-  pair_set_up (&pair, "shm0");
-  carol = person_new ("carol", UID_CAROL);
-  person_kill (pair.alice);
-  world_wait_gone (pair.world, pair.hers->path, 2000);
+  person_kill (pair->alice);
+  world_wait_gone (pair->world, pair->hers->path, 2000);
   /* Past the time in which the object would have been retired. */
   g_usleep (400 * 1000);
-  person_expect_no_signal (pair.bob);
-  world_expect_string (pair.world, pair.his->path, LEASE_INTERFACE, "State", "active");
-  g_assert_cmpuint (world_get_uint (pair.world, SHM0, DEVICE_INTERFACE, "Lingering"), ==, 0);
+  person_expect_no_signal (pair->bob);
+  world_expect_string (pair->world, pair->his->path, LEASE_INTERFACE, "State", "active");
+  g_assert_cmpuint (world_get_uint (pair->world, SHM0, DEVICE_INTERFACE, "Lingering"), ==, 0);
   opened = person_open (carol, "shm0", "bar2", "rwm", "{}");
   map = person_map (carol, opened->fd, "r");
-  g_assert_true (person_shares (pair.bob, pair.his->fd, carol, opened->fd));
+  g_assert_true (person_shares (pair->bob, pair->his->fd, carol, opened->fd));
   person_expect_text (carol, map, "shared");
-  pair_tear_down (&pair);
 }
 
 /* Alice is gone and something of hers is not: who shared it gets a fresh one. */
@@ -113,142 +111,116 @@ expect_recovered (Pair *pair)
 }
 
 static void
-test_a_forked_child_keeps_the_mapping (void)
+test_a_forked_child_keeps_the_mapping (Pair *pair,
+                                       gconstpointer device)
 {
-  Pair pair;
-  GPid child;
+  GPid child = person_fork (pair->alice, "map", pair->her_map);
 
-  pair_set_up (&pair, "shm0");
-  child = person_fork (pair.alice, "map", pair.her_map);
-  expect_retired (&pair);
+  expect_retired (pair);
   person_end_child (child);
-  expect_recovered (&pair);
-  pair_tear_down (&pair);
+  expect_recovered (pair);
 }
 
 static void
-test_a_forked_child_keeps_the_fd (void)
+test_a_forked_child_keeps_the_fd (Pair *pair,
+                                  gconstpointer device)
 {
-  Pair pair;
-  GPid child;
+  GPid child = person_fork (pair->alice, "fd", pair->hers->fd);
 
-  pair_set_up (&pair, "shm0");
-  child = person_fork (pair.alice, "fd", pair.hers->fd);
-  expect_retired (&pair);
+  expect_retired (pair);
   person_end_child (child);
-  expect_recovered (&pair);
-  pair_tear_down (&pair);
+  expect_recovered (pair);
 }
 
 static void
-test_an_fd_was_passed_on (void)
+test_an_fd_was_passed_on (Pair *pair,
+                          gconstpointer device)
 {
-  Pair pair;
-  Person *carol;
-  g_autofree char *fd = NULL;
+  Person *carol = person_new ("carol", UID_CAROL);
+  g_autofree char *fd = person_pass (pair->alice, pair->hers->fd, carol);
 
-  pair_set_up (&pair, "shm0");
-  carol = person_new ("carol", UID_CAROL);
-  fd = person_pass (pair.alice, pair.hers->fd, carol);
-  expect_retired (&pair);
+  expect_retired (pair);
   person_kill (carol);
-  expect_recovered (&pair);
+  expect_recovered (pair);
   person_free (carol);
-  pair_tear_down (&pair);
 }
 
 static void
-test_a_passed_on_mapping_whose_fd_is_closed (void)
+test_a_passed_on_mapping_whose_fd_is_closed (Pair *pair,
+                                             gconstpointer device)
 {
-  Pair pair;
-  g_autoptr (Person) carol = NULL;
-  g_autofree char *fd = NULL;
-  g_autofree char *map = NULL;
+  g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
+  g_autofree char *fd = person_pass (pair->alice, pair->hers->fd, carol);
+  g_autofree char *map = person_map (carol, fd, "rw");
 
-  pair_set_up (&pair, "shm0");
-  carol = person_new ("carol", UID_CAROL);
-  fd = person_pass (pair.alice, pair.hers->fd, carol);
-  map = person_map (carol, fd, "rw");
   person_let_go (carol, NULL, fd);
-  expect_retired (&pair);
+  expect_retired (pair);
   person_let_go (carol, map, NULL);
-  expect_recovered (&pair);
-  pair_tear_down (&pair);
+  expect_recovered (pair);
 }
 
 static void
-test_an_fd_lies_unread_in_a_socket (void)
+test_an_fd_lies_unread_in_a_socket (Pair *pair,
+                                    gconstpointer device)
 {
-  Pair pair;
-  int socket_fd;
+  int socket_fd = person_post (pair->alice, pair->hers->fd);
 
-  pair_set_up (&pair, "shm0");
-  socket_fd = person_post (pair.alice, pair.hers->fd);
-  expect_retired (&pair);
+  expect_retired (pair);
   close (socket_fd);
-  expect_recovered (&pair);
-  pair_tear_down (&pair);
+  expect_recovered (pair);
 }
 
 /* Nobody shared it: nobody is told, and the device is free at once. */
 static void
-test_a_leak_that_hurts_nobody (void)
+test_a_leak_that_hurts_nobody (Pair *pair,
+                               gconstpointer device)
 {
-  Pair pair;
   g_autoptr (Person) also_alice = NULL;
   g_autoptr (Opened) opened = NULL;
   g_autofree char *map = NULL;
   GPid child;
 
-  pair_set_up (&pair, "shm0");
-  person_let_go (pair.bob, pair.his_map, pair.his->fd);
-  person_wait_signal (pair.bob, pair.his->path, "Ended ('released',)");
-  child = person_fork (pair.alice, "map", pair.her_map);
-  person_kill (pair.alice);
-  world_wait_uint (pair.world, SHM0, DEVICE_INTERFACE, "Lingering", 1, CUT_DEADLINE);
-  world_wait_string (pair.world, SHM0, DEVICE_INTERFACE, "State", "parked", CUT_DEADLINE);
+  person_let_go (pair->bob, pair->his_map, pair->his->fd);
+  person_wait_signal (pair->bob, pair->his->path, "Ended ('released',)");
+  child = person_fork (pair->alice, "map", pair->her_map);
+  person_kill (pair->alice);
+  world_wait_uint (pair->world, SHM0, DEVICE_INTERFACE, "Lingering", 1, CUT_DEADLINE);
+  world_wait_string (pair->world, SHM0, DEVICE_INTERFACE, "State", "parked", CUT_DEADLINE);
   also_alice = person_new ("alice", UID_ALICE);
   opened = person_open (also_alice, "shm0", "bar2", "rwm", "{}");
   map = person_map (also_alice, opened->fd, "r");
   person_expect_zeros (also_alice, map);
   person_end_child (child);
-  world_wait_uint (pair.world, SHM0, DEVICE_INTERFACE, "Lingering", 0, 2000);
-  pair_tear_down (&pair);
+  world_wait_uint (pair->world, SHM0, DEVICE_INTERFACE, "Lingering", 0, 2000);
 }
 
 static void
-test_releasing_what_one_still_holds (void)
+test_releasing_what_one_still_holds (Pair *pair,
+                                     gconstpointer device)
 {
-  Pair pair;
-
-  pair_set_up (&pair, "shm0");
-  g_free (person_call (pair.alice, pair.hers->path, LEASE_INTERFACE, "Release", "()"));
-  person_wait_signal (pair.alice, pair.hers->path, "Ended ('released',)");
-  person_wait_signal (pair.bob, pair.his->path, "Ended ('superseded',)");
-  g_free (person_open_fails (pair.alice, ERROR ("Lingering"), "shm0", "bar2", "rwm", "{}"));
-  person_let_go (pair.alice, pair.her_map, pair.hers->fd);
-  person_let_go (pair.bob, pair.his_map, pair.his->fd);
-  world_wait_uint (pair.world, SHM0, DEVICE_INTERFACE, "Lingering", 0, 2000);
-  opened_free (person_open (pair.alice, "shm0", "bar2", "rwm", "{}"));
-  pair_tear_down (&pair);
+  g_free (person_call (pair->alice, pair->hers->path, LEASE_INTERFACE, "Release", "()"));
+  person_wait_signal (pair->alice, pair->hers->path, "Ended ('released',)");
+  person_wait_signal (pair->bob, pair->his->path, "Ended ('superseded',)");
+  g_free (person_open_fails (pair->alice, ERROR ("Lingering"), "shm0", "bar2", "rwm", "{}"));
+  person_let_go (pair->alice, pair->her_map, pair->hers->fd);
+  person_let_go (pair->bob, pair->his_map, pair->his->fd);
+  world_wait_uint (pair->world, SHM0, DEVICE_INTERFACE, "Lingering", 0, 2000);
+  opened_free (person_open (pair->alice, "shm0", "bar2", "rwm", "{}"));
 }
 
 static void
-test_the_other_region_is_left_alone (void)
+test_the_other_region_is_left_alone (Pair *pair,
+                                     gconstpointer device)
 {
-  Pair pair;
-  g_autoptr (Opened) control = NULL;
+  g_autoptr (Opened) control = person_open (pair->bob, "shm0", "control", "rwm", "{}");
   g_autofree char *signals = NULL;
 
-  pair_set_up (&pair, "shm0");
-  control = person_open (pair.bob, "shm0", "control", "rwm", "{}");
-  person_fork (pair.alice, "map", pair.her_map);
-  person_kill (pair.alice);
-  person_wait_signal (pair.bob, pair.his->path, "Ended ('superseded',)");
-  signals = person_signals (pair.bob);
+  person_fork (pair->alice, "map", pair->her_map);
+  person_kill (pair->alice);
+  person_wait_signal (pair->bob, pair->his->path, "Ended ('superseded',)");
+  signals = person_signals (pair->bob);
   g_assert_null (strstr (signals, control->path));
-  world_expect_string (pair.world, control->path, LEASE_INTERFACE, "State", "active");
-  pair_tear_down (&pair);
+  world_expect_string (pair->world, control->path, LEASE_INTERFACE, "State", "active");
 }
 
 static void
@@ -278,68 +250,63 @@ expect_evidence (const char *reply,
 }
 
 static void
-test_verify (void)
+test_verify (Pair *pair,
+             gconstpointer device)
 {
-  Pair pair;
-  g_autofree char *now = NULL;
-  g_autofree char *later = NULL;
+  g_autofree char *now = NULL, *later = NULL;
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) strings = NULL;
   gint64 start;
   guint serial;
   GPid child;
 
-  pair_set_up (&pair, "shm0");
-  person_let_go (pair.bob, pair.his_map, pair.his->fd);
-  person_wait_signal (pair.bob, pair.his->path, "Ended ('released',)");
-  child = person_fork (pair.alice, "map", pair.her_map);
-  person_kill (pair.alice);
-  world_wait_uint (pair.world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
+  person_let_go (pair->bob, pair->his_map, pair->his->fd);
+  person_wait_signal (pair->bob, pair->his->path, "Ended ('released',)");
+  child = person_fork (pair->alice, "map", pair->her_map);
+  person_kill (pair->alice);
+  world_wait_uint (pair->world, SHM0, DEVICE_INTERFACE, "Lingering", 1, 2000);
 
-  now = person_call (pair.bob, SHM0, DEVICE_INTERFACE, "Verify", "(@a{sv} {},)");
-  expect_evidence (now, FALSE, 1, pair.hers->path);
+  now = person_call (pair->bob, SHM0, DEVICE_INTERFACE, "Verify", "(@a{sv} {},)");
+  expect_evidence (now, FALSE, 1, pair->hers->path);
 
   start = g_get_monotonic_time ();
-  later = person_call (pair.bob, SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 300>},)");
-  expect_evidence (later, FALSE, 1, pair.hers->path);
+  later = person_call (pair->bob, SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 300>},)");
+  expect_evidence (later, FALSE, 1, pair->hers->path);
   g_assert_cmpuint (milliseconds_since (start), >=, 290);
 
   /* It returns as soon as the last one is gone. */
-  serial = person_send (pair.bob, "call", SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 20000>},)", "",
+  serial = person_send (pair->bob, "call", SHM0, DEVICE_INTERFACE, "Verify", "({'timeout': <uint32 20000>},)", "",
                         NULL);
-  g_free (person_do (pair.bob, "name", NULL));
-  g_assert_false (person_has_answer (pair.bob, serial));
+  g_free (person_do (pair->bob, "name", NULL));
+  g_assert_false (person_has_answer (pair->bob, serial));
   start = g_get_monotonic_time ();
   person_end_child (child);
-  strings = person_finish (pair.bob, serial, &error);
+  strings = person_finish (pair->bob, serial, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (milliseconds_since (start), <, 2000);
   expect_evidence (strings[0], TRUE, 0, NULL);
-  pair_tear_down (&pair);
 }
 
 static void
-test_tolerate_leaves_the_others_alone (void)
+test_tolerate_leaves_the_others_alone (Pair *pair,
+                                       gconstpointer device)
 {
-  Pair pair;
   g_autoptr (Person) also_alice = NULL;
   GPid child;
 
-  pair_set_up (&pair, "loose");
-  world_expect_string (pair.world, pair.his->path, LEASE_INTERFACE, "Revocation", "on-close");
-  child = person_fork (pair.alice, "map", pair.her_map);
-  person_kill (pair.alice);
-  world_wait_uint (pair.world, DEVICE_PREFIX "loose", DEVICE_INTERFACE, "Lingering", 1, 2000);
-  person_expect_no_signal (pair.bob);
-  world_expect_string (pair.world, pair.his->path, LEASE_INTERFACE, "State", "active");
-  person_expect_text (pair.bob, pair.his_map, "shared");
+  world_expect_string (pair->world, pair->his->path, LEASE_INTERFACE, "Revocation", "on-close");
+  child = person_fork (pair->alice, "map", pair->her_map);
+  person_kill (pair->alice);
+  world_wait_uint (pair->world, DEVICE_PREFIX "loose", DEVICE_INTERFACE, "Lingering", 1, 2000);
+  person_expect_no_signal (pair->bob);
+  world_expect_string (pair->world, pair->his->path, LEASE_INTERFACE, "State", "active");
+  person_expect_text (pair->bob, pair->his_map, "shared");
   also_alice = person_new ("alice", UID_ALICE);
   opened_free (person_open (also_alice, "loose", "bar2", "rwm", "{}"));
   g_free (person_open_fails (also_alice, ERROR ("NotSupported"), "loose", "bar2", "rwm",
                              "{'revocation': <'detached'>}"));
   person_end_child (child);
-  world_wait_uint (pair.world, DEVICE_PREFIX "loose", DEVICE_INTERFACE, "Lingering", 0, 2000);
-  pair_tear_down (&pair);
+  world_wait_uint (pair->world, DEVICE_PREFIX "loose", DEVICE_INTERFACE, "Lingering", 0, 2000);
 }
 
 static GPid
@@ -382,17 +349,18 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/reference/a-neighbour-notices-nothing", test_a_neighbour_notices_nothing);
-  g_test_add_func ("/reference/a-forked-child-keeps-the-mapping", test_a_forked_child_keeps_the_mapping);
-  g_test_add_func ("/reference/a-forked-child-keeps-the-fd", test_a_forked_child_keeps_the_fd);
-  g_test_add_func ("/reference/an-fd-was-passed-on", test_an_fd_was_passed_on);
-  g_test_add_func ("/reference/a-passed-on-mapping", test_a_passed_on_mapping_whose_fd_is_closed);
-  g_test_add_func ("/reference/an-fd-lies-unread", test_an_fd_lies_unread_in_a_socket);
-  g_test_add_func ("/reference/a-leak-that-hurts-nobody", test_a_leak_that_hurts_nobody);
-  g_test_add_func ("/reference/releasing-what-one-still-holds", test_releasing_what_one_still_holds);
-  g_test_add_func ("/reference/the-other-region", test_the_other_region_is_left_alone);
-  g_test_add_func ("/reference/verify", test_verify);
-  g_test_add_func ("/reference/tolerate", test_tolerate_leaves_the_others_alone);
+#define ADD(name, device, func) g_test_add ("/reference/" name, Pair, device, pair_set_up, func, pair_tear_down)
+  ADD ("a-neighbour-notices-nothing", "shm0", test_a_neighbour_notices_nothing);
+  ADD ("a-forked-child-keeps-the-mapping", "shm0", test_a_forked_child_keeps_the_mapping);
+  ADD ("a-forked-child-keeps-the-fd", "shm0", test_a_forked_child_keeps_the_fd);
+  ADD ("an-fd-was-passed-on", "shm0", test_an_fd_was_passed_on);
+  ADD ("a-passed-on-mapping", "shm0", test_a_passed_on_mapping_whose_fd_is_closed);
+  ADD ("an-fd-lies-unread", "shm0", test_an_fd_lies_unread_in_a_socket);
+  ADD ("a-leak-that-hurts-nobody", "shm0", test_a_leak_that_hurts_nobody);
+  ADD ("releasing-what-one-still-holds", "shm0", test_releasing_what_one_still_holds);
+  ADD ("the-other-region", "shm0", test_the_other_region_is_left_alone);
+  ADD ("verify", "shm0", test_verify);
+  ADD ("tolerate", "loose", test_tolerate_leaves_the_others_alone);
   g_test_add_func ("/reference/what-is-leaked-counts", test_what_is_leaked_counts);
   return g_test_run ();
 }
