@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <gio/gunixfdlist.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "bare-polkit.h"
 #include "ear.h"
@@ -272,6 +274,37 @@ test_agents_that_come_and_go (World *world,
 
   /* An edit acts at once all the same. */
   measure_withdrawal (ear, "", 1);
+}
+
+#define FLAG SANDBOX_DIR "/flag"
+#define RULES_OF_A_PROGRAM \
+  "polkit.addRule(function(action, subject) {" \
+  "  if (action.id.indexOf('org.regiond1.') != 0) return undefined;" \
+  "  polkit.spawn(['/usr/bin/test', '-e', '" FLAG "']);" \
+  "  return polkit.Result.YES; });\n"
+
+/* What a program says that a rule runs: nothing sees that change, nor a file's being touched. Written again it is read again. */
+static void
+test_what_polkit_does_not_see (World *world,
+                               Person *alice,
+                               Person *bob)
+{
+  g_autoptr (Ear) ear = ear_new (world->root, "LeaseEnded");
+  g_autoptr (Opened) opened = NULL;
+
+  sandbox_write (FLAG, "");
+  world_set_rules (world, RULES_OF_A_PROGRAM);
+  opened = person_open (alice, "shm0", "control", "r", "{}");
+  listen_for (500);
+  ear_forget (ear);
+  g_assert_cmpint (g_unlink (FLAG), ==, 0);
+  g_assert_cmpint (g_utime (SANDBOX_RULES "/10-test.rules", NULL), ==, 0);
+  expect_nothing (ear, 1000);
+  g_assert_cmpint (ear->changed, ==, 0);
+  g_free (person_do (alice, "pread", opened->fd, "0", NULL));
+
+  measure_withdrawal (ear, RULES_OF_A_PROGRAM, 1);
+  person_wait_signal (alice, opened->path, WITHDRAWN);
 }
 
 static void
@@ -553,6 +586,7 @@ main (int argc,
   g_test_add_func ("/policy/each-device-as-its-file-says", test_each_device_as_its_file_says);
   scene_add ("/policy/a-burst-costs-one-round", RULES ("true"), test_a_burst_costs_one_round);
   scene_add ("/policy/agents-that-come-and-go", RULES ("true"), test_agents_that_come_and_go);
+  scene_add ("/policy/what-polkit-does-not-see", "", test_what_polkit_does_not_see);
   scene_add ("/policy/polkitd-away-and-back", RULES ("true"), test_polkitd_away_and_back);
   scene_add ("/policy/those-who-leave-meanwhile", RULES ("true"), test_those_who_leave_meanwhile);
   scene_add ("/policy/a-rule-that-loops", RULES ("true"), test_a_rule_that_loops);
