@@ -97,7 +97,8 @@ test_the_right_password (void)
 
   /* What is had of what, in words and with the values; and nothing that the client says. */
   g_assert_nonnull (strstr (shown, ACTION_WRITE));
-  g_assert_nonnull (strstr (shown, "write to region bar2 of device shm0 (Sensor ring). Access: rwm."));
+  g_assert_nonnull (strstr (shown, "write to region bar2 of device shm0 (Sensor ring). Access: rwm, 1048576 bytes from "
+                                   "offset 0, exclusive: false."));
   g_assert_null (strstr (shown, "Trust me"));
   g_assert_null (strstr (shown, "$("));
   type (desk, SANDBOX_PASSWORD);
@@ -117,6 +118,30 @@ test_a_wrong_password (void)
   message = person_finish_failure (desk->alice, serial, DENIED);
   g_assert_nonnull (strstr (message, "failed"));
   g_assert_cmpuint (world_count_leases (desk->world), ==, 0);
+}
+
+/* KEYS: what is typed in place of a password. */
+static void
+expect_dismissed (const char *keys)
+{
+  g_autoptr (Desk) desk = desk_new ();
+  g_autofree char *message = NULL;
+  guint serial = ask (desk, "shm0", "bar2");
+
+  wait_until (is_secret, desk->terminal, 10000, "what is typed not being shown");
+  session_type (desk->terminal, keys);
+  message = person_finish_failure (desk->alice, serial, DENIED);
+  g_assert_nonnull (strstr (message, ACTION_WRITE));
+  g_assert_cmpuint (world_count_leases (desk->world), ==, 0);
+  world_expect_string (desk->world, SHM0, DEVICE_INTERFACE, "State", "parked");
+}
+
+/* By ^C, which ends pkttyagent, and by ^D. */
+static void
+test_dismissed (void)
+{
+  expect_dismissed ("\003");
+  expect_dismissed ("\004");
 }
 
 static void
@@ -211,6 +236,83 @@ test_a_client_killed_while_asking (void)
   world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "parked");
 }
 
+/* The person said no to just this. */
+static void
+expect_said (Agent *agent,
+             const char *said)
+{
+  g_autofree char *message = agent_get_message (agent);
+  g_autofree char *whole = g_strconcat ("Authentication is required to ", said, NULL);
+
+  g_assert_cmpstr (message, ==, whole);
+}
+
+static void
+expect_asked (Person *person,
+              Agent *agent,
+              const char *path,
+              const char *interface,
+              const char *method,
+              const char *arguments,
+              const char *said)
+{
+  g_free (person_call_fails (person, DENIED, path, interface, method, arguments));
+  expect_said (agent, said);
+}
+
+/* What is asked for of what, with the values; and no word of the client's, who says "Trust me" wherever it can. */
+static void
+test_every_action_says_what_it_is (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_CANCEL);
+  g_autoptr (Opened) his = NULL;
+
+  world_set_rules (world, "polkit.addRule(function(action, subject) {"
+                          "  if (subject.user == 'bob') return polkit.Result.YES; });");
+  his = person_open (bob, "shm0", "control", "rw", "{'label': <'Trust me'>}");
+  expect_asked (alice, agent, SHM0, DEVICE_INTERFACE, "OpenRegion",
+                "('bar2', 'r', {'offset': <uint64 16>, 'length': <uint64 4>, 'label': <'Trust me'>, 'interactive': <true>})",
+                "let a program read region bar2 of device shm0 (Sensor ring). "
+                "Access: r, 4 bytes from offset 16, exclusive: false.");
+  expect_asked (alice, agent, DEVICE_PREFIX "big", DEVICE_INTERFACE, "OpenRegion",
+                "('whole', 'rwm', {'exclusive': <true>, 'label': <'Trust me'>, 'interactive': <true>})",
+                "let a program write to region whole of device big (shared memory). "
+                "Access: rwm, 8388608 bytes from offset 0, exclusive: true.");
+  expect_asked (alice, agent, his->path, LEASE_INTERFACE, "Revoke", "('Trust me', {'interactive': <true>})",
+                "take region control of device shm0 (Sensor ring) away from the program that has it. "
+                "Access: rw, 4096 bytes from offset 0, exclusive: false.");
+  expect_asked (alice, agent, DEVICE_PREFIX "big", DEVICE_INTERFACE, "Reset", "({'interactive': <true>},)",
+                "reset device big (shared memory). What its regions hold is lost.");
+  expect_asked (alice, agent, MANAGER_PATH, MANAGER_INTERFACE, "AddMemoryDevice",
+                "('new', [('a', uint64 4096)], {'description': <'Trust me'>, 'interactive': <true>})",
+                "add, remove, bind or give back device new.");
+}
+
+/* Whoever it is for: a process by its number. */
+static void
+test_delegation_says_for_whom (void)
+{
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Agent) agent = agent_start (alice->process->pid, AGENT_CANCEL);
+  g_autofree char *pidfd = person_take_pidfd (alice, bob->process->pid), *said = NULL;
+  guint serial;
+
+  world_set_rules (world, "polkit.addRule(function(action, subject) {"
+                          "  if (action.id == '" ACTION_WRITE "') return polkit.Result.YES; });");
+  serial = person_send_open (alice, "shm0", "bar2", "rwm",
+                             "{'bind-to': <handle 0>, 'label': <'Trust me'>, 'interactive': <true>}", pidfd);
+  g_free (person_finish_failure (alice, serial, DENIED));
+  said = g_strdup_printf ("open region bar2 of device shm0 (Sensor ring) for process %d of user %u. "
+                          "Access: rwm, 1048576 bytes from offset 0, exclusive: false.",
+                          bob->process->pid, UID_BOB);
+  expect_said (agent, said);
+}
+
 static void
 expect_nothing_kept (Desk *desk)
 {
@@ -254,6 +356,9 @@ main (int argc,
   world_init (&argc, &argv);
   g_test_add_func ("/prompts/the-right-password", test_the_right_password);
   g_test_add_func ("/prompts/a-wrong-password", test_a_wrong_password);
+  g_test_add_func ("/prompts/dismissed", test_dismissed);
+  g_test_add_func ("/prompts/every-action-says-what-it-is", test_every_action_says_what_it_is);
+  g_test_add_func ("/prompts/delegation-says-for-whom", test_delegation_says_for_whom);
   g_test_add_func ("/prompts/each-time-anew", test_each_time_anew);
   g_test_add_func ("/prompts/an-agent-killed-while-asking", test_an_agent_killed_while_asking);
   g_test_add_func ("/prompts/somebody-else-meanwhile", test_somebody_else_meanwhile);
