@@ -158,6 +158,24 @@ test_a_rule_sees_what_else_is_asked (World *world,
                        "('new', [('a', uint64 4096), ('b', 8192)], @a{sv} {})"));
 }
 
+/* What is to be taken away is told as what was opened was. */
+static void
+test_a_rule_sees_what_is_revoked (World *world,
+                                  Person *alice,
+                                  Person *bob)
+{
+  g_autoptr (Opened) opened = NULL;
+
+  world_set_rules (world, RULES_DETAILS ("{ device: 'shm0', backend: 'memory', description: 'Sensor ring',"
+                                         "  region: 'control', region_kind: 'memory', access: 'r', offset: '16',"
+                                         "  length: '4', exclusive: 'true', mechanism: 'proxy', revocation: 'immediate',"
+                                         "  label: 'hers', proof: '', address: '' }"));
+  opened = person_open (alice, "shm0", "control", "r",
+                        "{'offset': <uint64 16>, 'length': <uint64 4>, 'exclusive': <true>, 'label': <'hers'>}");
+  g_free (person_call (bob, opened->path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
+  person_wait_signal (alice, opened->path, "Ended ('revoked',)");
+}
+
 /* Not "device big ()". */
 static void
 test_a_device_without_a_name_is_asked_about_in_words (World *world,
@@ -391,6 +409,7 @@ main (int argc,
   scene_add ("/authorization/a-group-is-let-in-and-others-are-not", "", test_a_group_is_let_in_and_others_are_not);
   scene_add ("/authorization/a-rule-sees-every-detail", "", test_a_rule_sees_every_detail);
   scene_add ("/authorization/a-rule-sees-what-else-is-asked", "", test_a_rule_sees_what_else_is_asked);
+  scene_add ("/authorization/a-rule-sees-what-is-revoked", "", test_a_rule_sees_what_is_revoked);
   scene_add ("/authorization/plain-words", "", test_an_administrator_is_asked_in_plain_words);
   scene_add ("/authorization/a-device-without-a-name", "", test_a_device_without_a_name_is_asked_about_in_words);
   scene_add ("/authorization/the-option-is-as-good-as-the-flag", "", test_the_option_is_as_good_as_the_flag);
