@@ -222,6 +222,27 @@ make_leave (Explain *self)
   return question;
 }
 
+/* Nothing is opened, so nothing is tied to a process. */
+static gboolean
+check_options (GVariant *options,
+               GError  **error)
+{
+  static const char *const foreign[] = { "bind-to", "detach" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (foreign); i++)
+    {
+      g_autoptr (GVariant) value = g_variant_lookup_value (options, foreign[i], NULL);
+
+      if (value != NULL)
+        {
+          g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                       "Explain takes no '%s': a lease for a process is not explained, only opened", foreign[i]);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
 /* The option "client" apart from OpenRegion's. FALSE with InvalidArgs. */
 static gboolean
 read_client (GVariant  *options,
@@ -282,7 +303,7 @@ regiond_explain_start (RegiondDaemon         *daemon,
   RegiondRequest *request;
   Explain *self;
 
-  if (!read_client (options, &name, &rest, &error) ||
+  if (!check_options (options, &error) || !read_client (options, &name, &rest, &error) ||
       (request = read_request (daemon, device, region, access, rest, &error)) == NULL)
     {
       regiond_error_return (invocation, error);

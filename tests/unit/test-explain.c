@@ -194,6 +194,9 @@ test_bad_input (void)
   expect_refused (f, SHM0, "bar2", "r", "{'colour': <'red'>}", G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "colour");
   expect_refused (f, SHM0, "bar2", "r", "{'client': <7>}", G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "client");
   expect_refused (f, SHM0, "bar2", "r", "{'client': <'not a name'>}", G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "client");
+  expect_refused (f, SHM0, "bar2", "r", "{'bind-to': <handle 0>}", G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                  "takes no 'bind-to'");
+  expect_refused (f, SHM0, "bar2", "r", "{'detach': <true>}", G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "takes no 'detach'");
   g_assert_cmpuint (fake_polkit_count_asked (f->polkit), ==, asked);
   expect_refused (f, SHM0, "bar2", "r", "{'client': <':1.999'>}", REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, ":1.999");
   expect_refused (f, SHM0, "bar2", "r", "{'client': <'org.example.Nobody'>}", REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
