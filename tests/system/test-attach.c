@@ -7,52 +7,11 @@
 #include <unistd.h>
 
 #include "../vm/fusefile.h"
-#include "world.h"
+#include "scene.h"
 
 #define LOOSE "loose"
 
-/* Alice opens, and bob has a copy of what she got. */
-typedef struct
-{
-  World *world;
-  Person *alice;
-  Person *bob;
-  Opened *hers;
-  char *shown; /* the number that it has with bob */
-} Scene;
-
-static void
-scene_init (Scene *scene,
-            const char *daemon)
-{
-  scene->world = world_new (daemon);
-  scene->alice = person_new ("alice", UID_ALICE);
-  scene->bob = person_new ("bob", UID_BOB);
-  world_set_rules (scene->world, RULES_ALLOW_ALL);
-}
-
-static void
-pass_open (Scene *scene,
-           const char *region,
-           const char *access,
-           const char *options)
-{
-  scene->hers = person_open (scene->alice, "shm0", region, access, options);
-  scene->shown = person_pass (scene->alice, scene->hers->fd, scene->bob);
-}
-
-static void
-scene_clear (Scene *scene)
-{
-  g_clear_pointer (&scene->hers, opened_free);
-  g_free (scene->shown);
-  g_clear_pointer (&scene->alice, person_free);
-  g_clear_pointer (&scene->bob, person_free);
-  g_clear_pointer (&scene->world, world_free);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Scene, scene_clear)
-
+/* Alice opens, and bob has a copy of what she got: what is shown. */
 static void
 expect_refused (Person *person,
                 const char *fd,
@@ -96,215 +55,222 @@ open_again (Person *person,
 }
 
 static void
-test_the_region_outlives_its_first_owner (void)
+test_the_region_outlives_its_first_owner (World *world,
+                                          Person *alice,
+                                          Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Opened) his = NULL, later = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{'label': <'hers'>}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
+  g_autoptr (Opened) his = person_attach (bob, shown, "{'label': <'his'>}");
+  g_autoptr (Opened) later = NULL;
   g_autofree char *map = NULL, *later_map = NULL;
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{'label': <'hers'>}");
-  his = person_attach (scene.bob, scene.shown, "{'label': <'his'>}");
-  g_assert_cmpstr (his->path, !=, scene.hers->path);
-  world_expect_string (scene.world, his->path, LEASE_INTERFACE, "Owner", scene.bob->name);
-  world_expect_string (scene.world, his->path, LEASE_INTERFACE, "Access", "rwm");
-  world_expect_string (scene.world, his->path, LEASE_INTERFACE, "Label", "his");
-  g_assert_true (person_shares (scene.alice, scene.hers->fd, scene.bob, his->fd));
+  g_assert_cmpstr (his->path, !=, hers->path);
+  world_expect_string (world, his->path, LEASE_INTERFACE, "Owner", bob->name);
+  world_expect_string (world, his->path, LEASE_INTERFACE, "Access", "rwm");
+  world_expect_string (world, his->path, LEASE_INTERFACE, "Label", "his");
+  g_assert_true (person_shares (alice, hers->fd, bob, his->fd));
 
-  map = person_map (scene.bob, his->fd, "rw");
-  person_write (scene.bob, map, "handed on");
-  person_let_go (scene.bob, NULL, scene.shown);
-  person_kill (scene.alice);
-  world_wait_gone (scene.world, scene.hers->path, 2000);
-  world_expect_string (scene.world, SHM0, DEVICE_INTERFACE, "State", "leased");
+  map = person_map (bob, his->fd, "rw");
+  person_write (bob, map, "handed on");
+  person_let_go (bob, NULL, shown);
+  person_kill (alice);
+  world_wait_gone (world, hers->path, 2000);
+  world_expect_string (world, SHM0, DEVICE_INTERFACE, "State", "leased");
 
   /* Nothing was reset between. */
-  later = person_open (scene.world->witness, "shm0", "bar2", "rm", "{}");
-  later_map = person_map (scene.world->witness, later->fd, "r");
-  person_expect_text (scene.world->witness, later_map, "handed on");
-  person_expect_no_signal (scene.bob);
-  person_let_go (scene.world->witness, later_map, later->fd);
-  person_let_go (scene.bob, map, his->fd);
-  world_wait_string (scene.world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
+  later = person_open (world->witness, "shm0", "bar2", "rm", "{}");
+  later_map = person_map (world->witness, later->fd, "r");
+  person_expect_text (world->witness, later_map, "handed on");
+  person_expect_no_signal (bob);
+  person_let_go (world->witness, later_map, later->fd);
+  person_let_go (bob, map, his->fd);
+  world_wait_string (world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
 }
 
 static void
-test_what_is_shown_goes_with_its_own_lease (void)
+test_what_is_shown_goes_with_its_own_lease (World *world,
+                                            Person *alice,
+                                            Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Opened) his = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
+  g_autoptr (Opened) his = person_attach (bob, shown, "{}");
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  his = person_attach (scene.bob, scene.shown, "{}");
-  person_kill (scene.alice);
+  person_kill (alice);
 
   /* He still has her copy: that is a leak of hers, and the memory is taken from all. */
-  person_wait_signal (scene.bob, his->path, "Ended ('superseded',)");
+  person_wait_signal (bob, his->path, "Ended ('superseded',)");
 }
 
 static void
-test_revoking_one_mapping_takes_it_from_the_other (void)
+test_revoking_one_mapping_takes_it_from_the_other (World *world,
+                                                   Person *alice,
+                                                   Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Opened) his = NULL;
-  g_autofree char *map = NULL;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
+  g_autofree char *map = person_map (alice, hers->fd, "rw");
+  g_autoptr (Opened) his = person_attach (bob, shown, "{}");
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  map = person_map (scene.alice, scene.hers->fd, "rw");
-  his = person_attach (scene.bob, scene.shown, "{}");
-  g_free (person_call (scene.world->witness, scene.hers->path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
-  person_wait_signal (scene.alice, scene.hers->path, "Ended ('revoked',)");
-  person_wait_signal (scene.bob, his->path, "Ended ('superseded',)");
+  g_free (person_call (world->witness, hers->path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
+  person_wait_signal (alice, hers->path, "Ended ('revoked',)");
+  person_wait_signal (bob, his->path, "Ended ('superseded',)");
 
   /* Both were fds of an active lease once. */
-  expect_refused (scene.bob, his->fd, "{}", ERROR ("NotFound"), "active lease");
-  expect_refused (scene.alice, scene.hers->fd, "{}", ERROR ("NotFound"), "active lease");
+  expect_refused (bob, his->fd, "{}", ERROR ("NotFound"), "active lease");
+  expect_refused (alice, hers->fd, "{}", ERROR ("NotFound"), "active lease");
 }
 
 static void
-test_revoking_one_proxied_lease_leaves_the_other (void)
+test_revoking_one_proxied_lease_leaves_the_other (World *world,
+                                                  Person *alice,
+                                                  Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rw", "{'offset': <uint64 4>, 'length': <uint64 12>}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
   g_autoptr (Opened) his = NULL;
   g_autofree char *text = NULL;
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rw", "{'offset': <uint64 4>, 'length': <uint64 12>}");
-  g_free (person_do (scene.alice, "pwrite", scene.hers->fd, "0", "twelve bytes", NULL));
-  his = person_attach (scene.bob, scene.shown, "{}");
-  world_expect_string (scene.world, his->path, LEASE_INTERFACE, "Access", "rw");
-  g_assert_cmpuint (world_get_uint64 (scene.world, his->path, LEASE_INTERFACE, "Offset"), ==, 4);
-  g_assert_cmpuint (world_get_uint64 (scene.world, his->path, LEASE_INTERFACE, "Size"), ==, 12);
+  g_free (person_do (alice, "pwrite", hers->fd, "0", "twelve bytes", NULL));
+  his = person_attach (bob, shown, "{}");
+  world_expect_string (world, his->path, LEASE_INTERFACE, "Access", "rw");
+  g_assert_cmpuint (world_get_uint64 (world, his->path, LEASE_INTERFACE, "Offset"), ==, 4);
+  g_assert_cmpuint (world_get_uint64 (world, his->path, LEASE_INTERFACE, "Size"), ==, 12);
 
-  g_free (person_call (scene.world->witness, scene.hers->path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
-  g_free (person_fail (scene.alice, "ENOTCONN", "pread", scene.hers->fd, "0", NULL));
-  g_free (person_fail (scene.bob, "ENOTCONN", "pread", scene.shown, "0", NULL));
-  expect_refused (scene.bob, scene.shown, "{}", ERROR ("NotFound"), "active lease");
-  text = person_do (scene.bob, "pread", his->fd, "0", NULL);
+  g_free (person_call (world->witness, hers->path, LEASE_INTERFACE, "Revoke", "('enough', @a{sv} {})"));
+  g_free (person_fail (alice, "ENOTCONN", "pread", hers->fd, "0", NULL));
+  g_free (person_fail (bob, "ENOTCONN", "pread", shown, "0", NULL));
+  expect_refused (bob, shown, "{}", ERROR ("NotFound"), "active lease");
+  text = person_do (bob, "pread", his->fd, "0", NULL);
   g_assert_cmpstr (text, ==, "twelve bytes");
-  person_expect_no_signal (scene.bob);
+  person_expect_no_signal (bob);
 }
 
 static void
-expect_access (Scene *scene,
+expect_access (World *world,
+               Person *bob,
                int fd,
                const char *options,
                const char *access)
 {
-  g_autofree char *number = person_do_with_fd (scene->bob, fd, "take", NULL);
+  g_autofree char *number = person_do_with_fd (bob, fd, "take", NULL);
   g_autoptr (Opened) his = NULL;
 
   close (fd);
-  his = person_attach (scene->bob, number, options);
-  world_expect_string (scene->world, his->path, LEASE_INTERFACE, "Access", access);
-  person_let_go (scene->bob, NULL, number);
-  person_let_go (scene->bob, NULL, his->fd);
-  world_wait_gone (scene->world, his->path, 2000);
+  his = person_attach (bob, number, options);
+  world_expect_string (world, his->path, LEASE_INTERFACE, "Access", access);
+  person_let_go (bob, NULL, number);
+  person_let_go (bob, NULL, his->fd);
+  world_wait_gone (world, his->path, 2000);
 }
 
 static void
-test_a_read_only_copy_gets_no_more_than_that (void)
+test_a_read_only_copy_gets_no_more_than_that (World *world,
+                                              Person *alice,
+                                              Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
   g_autoptr (Opened) read = NULL, proxied = NULL;
   g_autofree char *copy = NULL;
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  expect_access (&scene, open_again (scene.alice, scene.hers->fd, O_RDONLY), "{}", "rm");
-  expect_access (&scene, person_give (scene.alice, scene.hers->fd), "{}", "rwm");
+  expect_access (world, bob, open_again (alice, hers->fd, O_RDONLY), "{}", "rm");
+  expect_access (world, bob, person_give (alice, hers->fd), "{}", "rwm");
 
   /* Less may be asked for, more may not. */
-  expect_access (&scene, person_give (scene.alice, scene.hers->fd), "{'access': <'r'>}", "r");
-  read = person_open (scene.alice, "shm0", "control", "rm", "{}");
-  expect_access (&scene, person_give (scene.alice, read->fd), "{}", "rm");
-  copy = person_pass (scene.alice, read->fd, scene.bob);
-  expect_refused (scene.bob, copy, "{'access': <'rwm'>}", ERROR ("NotSupported"), "more than what was shown, 'rm'");
+  expect_access (world, bob, person_give (alice, hers->fd), "{'access': <'r'>}", "r");
+  read = person_open (alice, "shm0", "control", "rm", "{}");
+  expect_access (world, bob, person_give (alice, read->fd), "{}", "rm");
+  copy = person_pass (alice, read->fd, bob);
+  expect_refused (bob, copy, "{'access': <'rwm'>}", ERROR ("NotSupported"), "more than what was shown, 'rm'");
 
-  proxied = person_open (scene.alice, "shm0", "bar2", "rw", "{}");
-  expect_access (&scene, open_again (scene.alice, proxied->fd, O_RDONLY), "{}", "r");
-  expect_access (&scene, person_give (scene.alice, proxied->fd), "{}", "rw");
+  proxied = person_open (alice, "shm0", "bar2", "rw", "{}");
+  expect_access (world, bob, open_again (alice, proxied->fd, O_RDONLY), "{}", "r");
+  expect_access (world, bob, person_give (alice, proxied->fd), "{}", "rw");
 }
 
 /* A description that may write shows nothing of that where nobody has a lease to. */
 static void
-test_more_than_any_lease_allows_is_not_had (void)
+test_more_than_any_lease_allows_is_not_had (World *world,
+                                            Person *alice,
+                                            Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rm", "{}");
-  expect_access (&scene, open_again (scene.alice, scene.hers->fd, O_RDWR), "{}", "rm");
+  expect_access (world, bob, open_again (alice, hers->fd, O_RDWR), "{}", "rm");
 }
 
 static void
-test_what_anybody_can_open_is_refused (void)
+test_what_anybody_can_open_is_refused (World *world,
+                                       Person *alice,
+                                       Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
   g_autoptr (Opened) written = NULL;
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  expect_nothing_shown (scene.bob, open_again (scene.alice, scene.hers->fd, O_PATH), INVALID, "O_PATH");
-  written = person_open (scene.alice, "shm0", "bar2", "w", "{}");
-  expect_refused (scene.alice, written->fd, "{}", INVALID, "cannot be read");
+  expect_nothing_shown (bob, open_again (alice, hers->fd, O_PATH), INVALID, "O_PATH");
+  written = person_open (alice, "shm0", "bar2", "w", "{}");
+  expect_refused (alice, written->fd, "{}", INVALID, "cannot be read");
 
-  expect_nothing_shown (scene.bob, memfd_create ("regiond:bar2", MFD_CLOEXEC), ERROR ("NotFound"), "active lease");
-  expect_nothing_shown (scene.bob, open ("/dev/null", O_RDWR | O_CLOEXEC), ERROR ("NotFound"), "active lease");
-  expect_nothing_shown (scene.bob, open ("/", O_RDONLY | O_CLOEXEC), ERROR ("NotFound"), "active lease");
-  g_assert_cmpuint (world_count_leases (scene.world), ==, 2);
+  expect_nothing_shown (bob, memfd_create ("regiond:bar2", MFD_CLOEXEC), ERROR ("NotFound"), "active lease");
+  expect_nothing_shown (bob, open ("/dev/null", O_RDWR | O_CLOEXEC), ERROR ("NotFound"), "active lease");
+  expect_nothing_shown (bob, open ("/", O_RDONLY | O_CLOEXEC), ERROR ("NotFound"), "active lease");
+  g_assert_cmpuint (world_count_leases (world), ==, 2);
 }
 
 static void
-test_a_call_that_shows_nothing_is_refused (void)
+test_a_call_that_shows_nothing_is_refused (World *world,
+                                           Person *alice,
+                                           Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  expect_refused (scene.bob, "", "{}", INVALID, "descriptor 0 of the message, which has 0");
-  expect_refused (scene.bob, scene.shown, "{'exclusive': <true>}", INVALID, "Unknown option");
-  expect_refused (scene.bob, scene.shown, "{'access': <'rx'>}", INVALID, "'rx' is no access");
-  expect_refused (scene.bob, scene.shown, "{'revocation': <'now'>}", INVALID, "'now' is no revocation");
-  expect_refused (scene.bob, scene.shown, "{'revocation': <'immediate'>}", ERROR ("NotSupported"), "ask for less");
-  expect_refused (scene.bob, scene.shown, "{'label': <'a\\nb'>}", INVALID, "printable");
-  g_assert_cmpuint (world_count_leases (scene.world), ==, 1);
+  expect_refused (bob, "", "{}", INVALID, "descriptor 0 of the message, which has 0");
+  expect_refused (bob, shown, "{'exclusive': <true>}", INVALID, "Unknown option");
+  expect_refused (bob, shown, "{'access': <'rx'>}", INVALID, "'rx' is no access");
+  expect_refused (bob, shown, "{'revocation': <'now'>}", INVALID, "'now' is no revocation");
+  expect_refused (bob, shown, "{'revocation': <'immediate'>}", ERROR ("NotSupported"), "ask for less");
+  expect_refused (bob, shown, "{'label': <'a\\nb'>}", INVALID, "printable");
+  g_assert_cmpuint (world_count_leases (world), ==, 1);
 }
 
 static void
-test_a_closed_lease_is_none (void)
+test_a_closed_lease_is_none (World *world,
+                             Person *alice,
+                             Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  g_free (person_call (scene.alice, scene.hers->path, LEASE_INTERFACE, "Release", "()"));
-  expect_refused (scene.bob, scene.shown, "{}", ERROR ("NotFound"), "active lease");
-  expect_refused (scene.alice, scene.hers->fd, "{}", ERROR ("NotFound"), "active lease");
+  g_free (person_call (alice, hers->path, LEASE_INTERFACE, "Release", "()"));
+  expect_refused (bob, shown, "{}", ERROR ("NotFound"), "active lease");
+  expect_refused (alice, hers->fd, "{}", ERROR ("NotFound"), "active lease");
 }
 
 static void
-test_an_exclusive_device_is_not_shared (void)
+test_an_exclusive_device_is_not_shared (World *world,
+                                        Person *alice,
+                                        Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{'exclusive': <true>}");
-  expect_refused (scene.bob, scene.shown, "{}", ERROR ("Busy"), scene.alice->name);
-  expect_refused (scene.alice, scene.hers->fd, "{}", ERROR ("Busy"), "exclusively");
+  expect_refused (bob, shown, "{}", ERROR ("Busy"), alice->name);
+  expect_refused (alice, hers->fd, "{}", ERROR ("Busy"), "exclusively");
 }
 
 static void
-test_where_leaks_are_tolerated_an_fd_proves_nothing (void)
+test_where_leaks_are_tolerated_an_fd_proves_nothing (World *world,
+                                                     Person *alice,
+                                                     Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Opened) hers = NULL;
+  g_autoptr (Opened) hers = person_open (alice, LOOSE, "bar2", "rwm", "{}");
 
-  scene_init (&scene, "");
-  hers = person_open (scene.alice, LOOSE, "bar2", "rwm", "{}");
-  expect_refused (scene.alice, hers->fd, "{}", ERROR ("NotSupported"), "Linger=tolerate");
+  expect_refused (alice, hers->fd, "{}", ERROR ("NotSupported"), "Linger=tolerate");
 }
 
 /* A second bus with a polkitd and a regiond of its own. */
@@ -384,51 +350,53 @@ can_open (gpointer data)
 }
 
 static void
-test_another_services_region_is_none_of_this_ones (void)
+test_another_services_region_is_none_of_this_ones (World *world,
+                                                   Person *alice,
+                                                   Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
   g_auto (Abroad) abroad = { 0 };
   Trip trip = { &abroad, -1 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
   abroad_init (&abroad);
   wait_until (can_open, &trip, 10000, "another regiond");
-  expect_nothing_shown (scene.bob, trip.fd, ERROR ("NotFound"), "active lease");
+  expect_nothing_shown (bob, trip.fd, ERROR ("NotFound"), "active lease");
 }
 
 /* Nobody waits for a file system that never answers but the one who shows it; and he for so long only. */
 static void
-test_a_hung_file_system_shuts_nobody_else_out (void)
+test_a_hung_file_system_shuts_nobody_else_out (World *world,
+                                               Person *alice,
+                                               Person *bob)
 {
   enum { SHOWN = 4 };
-  g_auto (Scene) scene = { 0 };
   g_auto (FuseFile) hung = { 0 };
+  guint serials[SHOWN], refused = 0, limited = 0;
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
+  guint fds = process_count_fds (world->regiond);
   g_autofree char *number = NULL;
-  guint fds, serials[SHOWN], refused = 0, limited = 0;
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  fds = process_count_fds (scene.world->regiond);
   fuse_file_init_asking (&hung);
-  hung.seen->victim = scene.world->regiond->pid;
-  number = person_do_with_fd (scene.alice, hung.fd, "take", NULL);
+  hung.seen->victim = world->regiond->pid;
+  number = person_do_with_fd (alice, hung.fd, "take", NULL);
 
   for (guint i = 0; i < SHOWN; i++)
-    serials[i] = person_send_attach (scene.alice, number, "{}");
+    serials[i] = person_send_attach (alice, number, "{}");
   for (guint i = 0; i < 3; i++)
     {
       gint64 start = g_get_monotonic_time ();
-      g_autoptr (Opened) his = person_attach (scene.bob, scene.shown, "{}");
+      g_autoptr (Opened) his = person_attach (bob, shown, "{}");
 
       g_assert_cmpuint (milliseconds_since (start), <, 2500);
-      person_let_go (scene.bob, NULL, his->fd);
-      world_wait_gone (scene.world, his->path, 2000);
+      person_let_go (bob, NULL, his->fd);
+      world_wait_gone (world, his->path, 2000);
     }
   for (guint i = 0; i < SHOWN; i++)
     {
       g_autoptr (GError) error = NULL;
-      g_auto (GStrv) strings = person_finish (scene.alice, serials[i], &error);
+      g_auto (GStrv) strings = person_finish (alice, serials[i], &error);
 
       g_assert_null (strings);
       refused += g_str_has_prefix (error->message, ERROR ("NotFound"));
@@ -439,7 +407,7 @@ test_a_hung_file_system_shuts_nobody_else_out (void)
   g_assert_cmpuint (limited, ==, SHOWN - 2);
 
   fuse_file_cut (&hung);
-  world_wait_fds (scene.world, fds);
+  world_wait_fds (world, fds);
 }
 
 static gboolean
@@ -470,20 +438,18 @@ send_with_fd (GDBusConnection *root,
 
 /* Whoever lets go of a message closes what came with it: nothing of the service may hang in that. */
 static void
-test_a_descriptor_that_cannot_be_closed_stops_nobody (void)
+test_a_descriptor_that_cannot_be_closed_stops_nobody (World *world,
+                                                      Person *alice,
+                                                      Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  GDBusConnection *root = world->root;
+  guint fds = process_count_fds (world->regiond);
   g_auto (FuseFile) hung = { 0 };
   g_autoptr (Opened) opened = NULL;
   g_autofree char *nowhere = NULL, *unfit = NULL, *unasked = NULL;
-  GDBusConnection *root;
-  guint fds;
 
-  scene_init (&scene, "");
-  root = scene.world->root;
-  fds = process_count_fds (scene.world->regiond);
   fuse_file_init_asking (&hung);
-  hung.seen->victim = scene.world->regiond->pid;
+  hung.seen->victim = world->regiond->pid;
 
   unasked = send_with_fd (root, SHM0, DEVICE_INTERFACE, "Verify", hung.fd);
   g_assert_cmpstr (unasked, ==, "org.freedesktop.DBus.Error.AccessDenied");
@@ -493,12 +459,12 @@ test_a_descriptor_that_cannot_be_closed_stops_nobody (void)
   nowhere = send_with_fd (root, DEVICE_PREFIX "nowhere", DEVICE_INTERFACE, "OpenRegion", hung.fd);
   g_assert_nonnull (nowhere);
 
-  opened = person_open (scene.bob, "shm0", "bar2", "rwm", "{}");
-  person_let_go (scene.bob, NULL, opened->fd);
-  world_wait_gone (scene.world, opened->path, 5000);
+  opened = person_open (bob, "shm0", "bar2", "rwm", "{}");
+  person_let_go (bob, NULL, opened->fd);
+  world_wait_gone (world, opened->path, 5000);
   wait_until (has_stalled, &hung, 5000, "regiond to close what came");
   fuse_file_cut (&hung);
-  world_wait_fds (scene.world, fds);
+  world_wait_fds (world, fds);
 }
 
 #define RULES_PROOF \
@@ -508,46 +474,53 @@ test_a_descriptor_that_cannot_be_closed_stops_nobody (void)
   "         ? polkit.Result.YES : polkit.Result.NO; });\n"
 
 static void
-test_polkit_is_told_of_the_proof (void)
+test_polkit_is_told_of_the_proof (World *world,
+                                  Person *alice,
+                                  Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
   g_autoptr (Opened) his = NULL;
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  world_set_rules (scene.world, RULES_PROOF);
-  g_free (person_open_fails (scene.bob, DENIED, "shm0", "bar2", "rm", "{}"));
-  expect_refused (scene.bob, scene.shown, "{}", DENIED, ACTION_WRITE);
-  g_assert_cmpuint (world_count_leases (scene.world), ==, 1);
-  his = person_attach (scene.bob, scene.shown, "{'access': <'rm'>}");
+  world_set_rules (world, RULES_PROOF);
+  g_free (person_open_fails (bob, DENIED, "shm0", "bar2", "rm", "{}"));
+  expect_refused (bob, shown, "{}", DENIED, ACTION_WRITE);
+  g_assert_cmpuint (world_count_leases (world), ==, 1);
+  his = person_attach (bob, shown, "{'access': <'rm'>}");
 }
 
 static void
 test_an_attached_lease_counts (void)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (World) world = world_new ("MaxLeasesPerUser=1\n");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Opened) his = NULL;
+  g_autoptr (Opened) hers = NULL;
+  g_autofree char *shown = NULL;
 
-  scene_init (&scene, "MaxLeasesPerUser=1\n");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  his = person_attach (scene.bob, scene.shown, "{}");
-  expect_refused (scene.bob, scene.shown, "{}", ERROR ("LimitExceeded"), "2002");
+  world_set_rules (world, RULES_ALLOW_ALL);
+  hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  shown = person_pass (alice, hers->fd, bob);
+  his = person_attach (bob, shown, "{}");
+  expect_refused (bob, shown, "{}", ERROR ("LimitExceeded"), "2002");
 }
 
 static void
-test_what_ends_while_polkit_is_asked_is_not_had (void)
+test_what_ends_while_polkit_is_asked_is_not_had (World *world,
+                                                 Person *alice,
+                                                 Person *bob)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
   guint serial;
 
-  scene_init (&scene, "");
-  pass_open (&scene, "bar2", "rwm", "{}");
-  process_stop (scene.world->polkitd);
-  serial = person_send_attach (scene.bob, scene.shown, "{}");
-  service_wait_log (scene.bob->name, "has shown", scene.hers->path, NULL);
-  g_free (person_call (scene.alice, scene.hers->path, LEASE_INTERFACE, "Release", "()"));
-  process_signal (scene.world->polkitd, SIGCONT);
-  g_free (person_finish_failure (scene.bob, serial, ERROR ("Gone")));
+  process_stop (world->polkitd);
+  serial = person_send_attach (bob, shown, "{}");
+  service_wait_log (bob->name, "has shown", hers->path, NULL);
+  g_free (person_call (alice, hers->path, LEASE_INTERFACE, "Release", "()"));
+  process_signal (world->polkitd, SIGCONT);
+  g_free (person_finish_failure (bob, serial, ERROR ("Gone")));
 }
 
 int
@@ -555,27 +528,33 @@ main (int argc,
       char **argv)
 {
   world_init (&argc, &argv);
-  g_test_add_func ("/attach/the-region-outlives-its-first-owner", test_the_region_outlives_its_first_owner);
-  g_test_add_func ("/attach/what-is-shown-goes-with-its-own-lease", test_what_is_shown_goes_with_its_own_lease);
-  g_test_add_func ("/attach/revoking-one-mapping-takes-it-from-the-other",
-                   test_revoking_one_mapping_takes_it_from_the_other);
-  g_test_add_func ("/attach/revoking-one-proxied-lease-leaves-the-other",
-                   test_revoking_one_proxied_lease_leaves_the_other);
-  g_test_add_func ("/attach/a-read-only-copy-gets-no-more-than-that", test_a_read_only_copy_gets_no_more_than_that);
-  g_test_add_func ("/attach/more-than-any-lease-allows-is-not-had", test_more_than_any_lease_allows_is_not_had);
-  g_test_add_func ("/attach/what-anybody-can-open-is-refused", test_what_anybody_can_open_is_refused);
-  g_test_add_func ("/attach/a-call-that-shows-nothing-is-refused", test_a_call_that_shows_nothing_is_refused);
-  g_test_add_func ("/attach/a-closed-lease-is-none", test_a_closed_lease_is_none);
-  g_test_add_func ("/attach/an-exclusive-device-is-not-shared", test_an_exclusive_device_is_not_shared);
-  g_test_add_func ("/attach/where-leaks-are-tolerated-an-fd-proves-nothing",
-                   test_where_leaks_are_tolerated_an_fd_proves_nothing);
-  g_test_add_func ("/attach/another-services-region-is-none-of-this-ones",
-                   test_another_services_region_is_none_of_this_ones);
-  g_test_add_func ("/attach/a-hung-file-system-shuts-nobody-else-out", test_a_hung_file_system_shuts_nobody_else_out);
-  g_test_add_func ("/attach/a-descriptor-that-cannot-be-closed-stops-nobody",
-                   test_a_descriptor_that_cannot_be_closed_stops_nobody);
-  g_test_add_func ("/attach/polkit-is-told-of-the-proof", test_polkit_is_told_of_the_proof);
+  scene_add ("/attach/the-region-outlives-its-first-owner", RULES_ALLOW_ALL, test_the_region_outlives_its_first_owner);
+  scene_add ("/attach/what-is-shown-goes-with-its-own-lease", RULES_ALLOW_ALL,
+             test_what_is_shown_goes_with_its_own_lease);
+  scene_add ("/attach/revoking-one-mapping-takes-it-from-the-other", RULES_ALLOW_ALL,
+             test_revoking_one_mapping_takes_it_from_the_other);
+  scene_add ("/attach/revoking-one-proxied-lease-leaves-the-other", RULES_ALLOW_ALL,
+             test_revoking_one_proxied_lease_leaves_the_other);
+  scene_add ("/attach/a-read-only-copy-gets-no-more-than-that", RULES_ALLOW_ALL,
+             test_a_read_only_copy_gets_no_more_than_that);
+  scene_add ("/attach/more-than-any-lease-allows-is-not-had", RULES_ALLOW_ALL,
+             test_more_than_any_lease_allows_is_not_had);
+  scene_add ("/attach/what-anybody-can-open-is-refused", RULES_ALLOW_ALL, test_what_anybody_can_open_is_refused);
+  scene_add ("/attach/a-call-that-shows-nothing-is-refused", RULES_ALLOW_ALL,
+             test_a_call_that_shows_nothing_is_refused);
+  scene_add ("/attach/a-closed-lease-is-none", RULES_ALLOW_ALL, test_a_closed_lease_is_none);
+  scene_add ("/attach/an-exclusive-device-is-not-shared", RULES_ALLOW_ALL, test_an_exclusive_device_is_not_shared);
+  scene_add ("/attach/where-leaks-are-tolerated-an-fd-proves-nothing", RULES_ALLOW_ALL,
+             test_where_leaks_are_tolerated_an_fd_proves_nothing);
+  scene_add ("/attach/another-services-region-is-none-of-this-ones", RULES_ALLOW_ALL,
+             test_another_services_region_is_none_of_this_ones);
+  scene_add ("/attach/a-hung-file-system-shuts-nobody-else-out", RULES_ALLOW_ALL,
+             test_a_hung_file_system_shuts_nobody_else_out);
+  scene_add ("/attach/a-descriptor-that-cannot-be-closed-stops-nobody", RULES_ALLOW_ALL,
+             test_a_descriptor_that_cannot_be_closed_stops_nobody);
+  scene_add ("/attach/polkit-is-told-of-the-proof", RULES_ALLOW_ALL, test_polkit_is_told_of_the_proof);
   g_test_add_func ("/attach/an-attached-lease-counts", test_an_attached_lease_counts);
-  g_test_add_func ("/attach/what-ends-while-polkit-is-asked-is-not-had", test_what_ends_while_polkit_is_asked_is_not_had);
+  scene_add ("/attach/what-ends-while-polkit-is-asked-is-not-had", RULES_ALLOW_ALL,
+             test_what_ends_while_polkit_is_asked_is_not_had);
   return g_test_run ();
 }
