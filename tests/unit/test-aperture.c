@@ -25,10 +25,10 @@ write_file (Stand      *stand,
   g_assert_true (g_file_set_contents (path, bytes, size, NULL));
 }
 
-/* @command: the register of that name. */
+/* @data: the register "command". */
 static void
-stand_init (Stand   *self,
-            guint16  command)
+stand_set_up (Stand         *self,
+              gconstpointer  data)
 {
   /* The third one lies in the middle of a page. */
   const char resource[] = "0x00000000fe000000 0x00000000fe003fff 0x0000000000040200\n"
@@ -38,6 +38,7 @@ stand_init (Stand   *self,
                           "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
                           "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
                           "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+  guint16 command = GPOINTER_TO_UINT (data);
   guint8 config[64] = { 0 }, bytes[SIZE];
 
   for (guint i = 0; i < SIZE; i++)
@@ -58,7 +59,8 @@ stand_init (Stand   *self,
 }
 
 static void
-stand_clear (Stand *self)
+stand_tear_down (Stand         *self,
+                 gconstpointer  data)
 {
   g_autofree char *command = g_strdup_printf ("rm -r %s", self->folder);
 
@@ -67,8 +69,6 @@ stand_clear (Stand *self)
   g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, NULL, NULL));
   g_free (self->folder);
 }
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Stand, stand_clear)
 
 static RegiondSource *
 make (Stand      *stand,
@@ -81,125 +81,124 @@ make (Stand      *stand,
   return REGIOND_SOURCE (regiond_aperture_new (stand->gate, region));
 }
 
+/* What is read there. */
 static void
-test_any_width (void)
+expect_bytes (RegiondSource *source,
+              guint64        offset,
+              gsize          size,
+              const void    *wanted)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
   guint8 buffer[64];
   const guint8 *bytes;
 
-  stand_init (&stand, 3);
-  source = make (&stand, 0, SIZE, "mmio");
-  for (guint offset = 0; offset < 16; offset++)
-    for (guint width = 1; width <= 40; width++)
-      {
-        g_assert_cmpint (regiond_source_read (source, offset, width, buffer, &bytes), ==, 0);
-        for (guint i = 0; i < width; i++)
-          g_assert_cmpuint (bytes[i], ==, offset + i);
-      }
+  g_assert_cmpint (regiond_source_read (source, offset, size, buffer, &bytes), ==, 0);
+  g_assert_cmpmem (bytes, size, wanted, size);
 }
 
 static void
-test_writes_arrive (void)
+expect_no_bytes (RegiondSource *source,
+                 guint64        offset,
+                 gsize          size,
+                 int            error)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
-  guint8 buffer[16], wanted[16] = { 0, 1, 2, 3, 'u', 'n', 'a', 'l', 'i', 'g', 'n', 'e', 'd', 13, 14, 15 };
+  guint8 buffer[64];
   const guint8 *bytes;
 
-  stand_init (&stand, 3);
-  source = make (&stand, 0, SIZE, "mmio");
-  g_assert_cmpint (regiond_source_write (source, 4, 9, (const guint8 *) "unaligned"), ==, 0);
-  g_assert_cmpint (regiond_source_read (source, 0, 16, buffer, &bytes), ==, 0);
-  g_assert_cmpmem (bytes, 16, wanted, 16);
+  g_assert_cmpint (regiond_source_read (source, offset, size, buffer, &bytes), ==, error);
+}
+
+static int
+write_text (RegiondSource *source,
+            guint64        offset,
+            const char    *text)
+{
+  return regiond_source_write (source, offset, strlen (text), (const guint8 *) text);
+}
+
+static void
+test_any_width (Stand         *stand,
+                gconstpointer  data)
+{
+  g_autoptr (RegiondSource) source = make (stand, 0, SIZE, "mmio");
+  guint8 wanted[64];
+
+  for (guint i = 0; i < sizeof wanted; i++)
+    wanted[i] = i;
+  for (guint offset = 0; offset < 16; offset++)
+    for (guint width = 1; width <= 40; width++)
+      expect_bytes (source, offset, width, wanted + offset);
+}
+
+static void
+test_writes_arrive (Stand         *stand,
+                    gconstpointer  data)
+{
+  g_autoptr (RegiondSource) source = make (stand, 0, SIZE, "mmio");
+
+  g_assert_cmpint (write_text (source, 4, "unaligned"), ==, 0);
+  expect_bytes (source, 0, 16, "\x00\x01\x02\x03unaligned\x0d\x0e\x0f");
 }
 
 /* Its file maps as the page that it is in: here 0xff is what its first bytes are. */
 static void
-test_within_a_page (void)
+test_within_a_page (Stand         *stand,
+                    gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
-  g_autofree char *path = NULL, *page = NULL;
-  guint8 buffer[4];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) source = make (stand, 2, 256, "mmio");
+  g_autofree char *path = g_build_filename (stand->folder, "resource2", NULL), *page = NULL;
 
-  stand_init (&stand, 3);
-  source = make (&stand, 2, 256, "mmio");
-  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, 0);
-  g_assert_cmpmem (bytes, 4, "\xff\xff\xff\xff", 4);
-  g_assert_cmpint (regiond_source_read (source, 252, 4, buffer, &bytes), ==, 0);
-  g_assert_cmpmem (bytes, 4, "\xfc\xfd\xfe\xff", 4);
-  g_assert_cmpint (regiond_source_write (source, 4, 4, (const guint8 *) "mine"), ==, 0);
-  path = g_build_filename (stand.folder, "resource2", NULL);
+  expect_bytes (source, 0, 4, "\xff\xff\xff\xff");
+  expect_bytes (source, 252, 4, "\xfc\xfd\xfe\xff");
+  g_assert_cmpint (write_text (source, 4, "mine"), ==, 0);
   g_assert_true (g_file_get_contents (path, &page, NULL, NULL));
   g_assert_cmpmem (page + 4, 4, "\x04\x05\x06\x07", 4);
   g_assert_cmpmem (page + 256 + 4, 4, "mine", 4);
 }
 
 static void
-test_ports (void)
+test_ports (Stand         *stand,
+            gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
-  guint8 buffer[16];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) source = make (stand, 1, 256, "io");
 
-  stand_init (&stand, 3);
-  source = make (&stand, 1, 256, "io");
-  g_assert_cmpint (regiond_source_read (source, 16, 4, buffer, &bytes), ==, 0);
-  g_assert_cmpmem (bytes, 4, "\x10\x11\x12\x13", 4);
-  g_assert_cmpint (regiond_source_read (source, 16, 8, buffer, &bytes), ==, EINVAL);
-  g_assert_cmpint (regiond_source_read (source, 17, 8, buffer, &bytes), ==, 0);
+  expect_bytes (source, 16, 4, "\x10\x11\x12\x13");
+  expect_no_bytes (source, 16, 8, EINVAL);
+  expect_bytes (source, 17, 8, "\x11\x12\x13\x14\x15\x16\x17\x18");
 }
 
 /* All ones are what a device says that does not answer, and what one may hold. */
 static void
-test_no_decoding (void)
+test_no_decoding (Stand         *stand,
+                  gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) memory = NULL, ports = NULL;
-  guint8 buffer[16];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) memory = make (stand, 0, SIZE, "mmio");
+  g_autoptr (RegiondSource) ports = make (stand, 1, 256, "io");
 
-  stand_init (&stand, 0);
-  memory = make (&stand, 0, SIZE, "mmio");
-  ports = make (&stand, 1, 256, "io");
-  g_assert_cmpint (regiond_source_read (memory, 256, 4, buffer, &bytes), ==, EIO);
-  g_assert_cmpint (regiond_source_write (memory, 0, 4, buffer), ==, EIO);
-  g_assert_cmpint (regiond_source_write (ports, 0, 4, buffer), ==, EIO);
+  expect_no_bytes (memory, 256, 4, EIO);
+  g_assert_cmpint (write_text (memory, 0, "four"), ==, EIO);
+  g_assert_cmpint (write_text (ports, 0, "four"), ==, EIO);
 }
 
 static void
-test_all_ones_are_data (void)
+test_all_ones_are_data (Stand         *stand,
+                        gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
-  guint8 buffer[16];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) source = make (stand, 0, SIZE, "mmio");
 
-  stand_init (&stand, 2);
-  source = make (&stand, 0, SIZE, "mmio");
-  g_assert_cmpint (regiond_source_read (source, 256, 4, buffer, &bytes), ==, 0);
-  g_assert_cmpmem (bytes, 4, "\xff\xff\xff\xff", 4);
+  expect_bytes (source, 256, 4, "\xff\xff\xff\xff");
 }
 
 static void
-test_shut (void)
+test_shut (Stand         *stand,
+           gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
-  guint8 buffer[16];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) source = make (stand, 0, SIZE, "mmio");
 
-  stand_init (&stand, 3);
-  source = make (&stand, 0, SIZE, "mmio");
-  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, 0);
-  regiond_gate_stop (stand.gate);
-  regiond_gate_shut (stand.gate);
-  regiond_gate_go (stand.gate);
-  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, ENODEV);
+  expect_bytes (source, 0, 4, "\x00\x01\x02\x03");
+  regiond_gate_stop (stand->gate);
+  regiond_gate_shut (stand->gate);
+  regiond_gate_go (stand->gate);
+  expect_no_bytes (source, 0, 4, ENODEV);
 }
 
 static gpointer
@@ -213,74 +212,63 @@ write_much (gpointer data)
 
 /* The write is at its first piece at the most when the end comes. */
 static void
-test_end_between_pieces (void)
+test_end_between_pieces (Stand         *stand,
+                         gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL, other = NULL;
-  guint8 buffer[8];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) source = make (stand, 0, SIZE, "mmio");
+  g_autoptr (RegiondSource) other = make (stand, 0, SIZE, "mmio");
   GThread *thread;
 
-  stand_init (&stand, 3);
-  source = make (&stand, 0, SIZE, "mmio");
-  other = make (&stand, 0, SIZE, "mmio");
-  regiond_gate_stop (stand.gate);
+  regiond_gate_stop (stand->gate);
   thread = g_thread_new ("writer", write_much, source);
   regiond_source_end (source);
-  regiond_gate_go (stand.gate);
+  regiond_gate_go (stand->gate);
   g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, ENOTCONN);
-  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, ENOTCONN);
+  expect_no_bytes (source, 0, 4, ENOTCONN);
 
   /* Another lease of the same region goes on. */
-  g_assert_cmpint (regiond_source_read (other, 4, 8, buffer, &bytes), ==, 0);
-  g_assert_cmpmem (bytes, 8, "\x04\x05\x06\x07\x08\x09\x0a\x0b", 8);
+  expect_bytes (other, 4, 8, "\x04\x05\x06\x07\x08\x09\x0a\x0b");
 }
 
 /* Its file ends before it does, as a mapping does that another driver has taken away. */
 static void
-test_mapping_taken_away (void)
+test_mapping_taken_away (Stand         *stand,
+                         gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
-  guint8 buffer[16];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) source = make (stand, 0, 4 * SIZE, "mmio");
 
-  stand_init (&stand, 3);
-  source = make (&stand, 0, 4 * SIZE, "mmio");
-  g_assert_cmpint (regiond_source_read (source, 2 * SIZE, 4, buffer, &bytes), ==, EIO);
-  g_assert_cmpint (regiond_source_write (source, 2 * SIZE, 4, buffer), ==, EIO);
-  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, 0);
+  expect_no_bytes (source, 2 * SIZE, 4, EIO);
+  g_assert_cmpint (write_text (source, 2 * SIZE, "four"), ==, EIO);
+  expect_bytes (source, 0, 4, "\x00\x01\x02\x03");
 }
 
 static void
-test_handle_alone (void)
+test_handle_alone (Stand         *stand,
+                   gconstpointer  data)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondSource) source = NULL;
-  guint8 buffer[16];
-  const guint8 *bytes;
+  g_autoptr (RegiondSource) source = make (stand, 8, 0xc0000, "vga");
 
-  stand_init (&stand, 3);
-  source = make (&stand, 8, 0xc0000, "vga");
-  g_assert_cmpint (regiond_source_read (source, 0, 4, buffer, &bytes), ==, EAGAIN);
+  expect_no_bytes (source, 0, 4, EAGAIN);
 }
 
 static void
-test_decoding_is_switched (void)
+expect_command (Stand      *stand,
+                const char *wanted)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autofree char *path = NULL, *text = NULL;
-  gsize length;
+  g_autofree char *path = g_build_filename (stand->folder, "config", NULL), *text = NULL;
 
-  stand_init (&stand, 0x103);
-  path = g_build_filename (stand.folder, "config", NULL);
-  g_assert_true (regiond_gate_set_decoding (stand.gate, FALSE, NULL));
-  g_assert_true (g_file_get_contents (path, &text, &length, NULL));
-  g_assert_cmpmem (text + 4, 2, "\x01\x01", 2);
-  g_clear_pointer (&text, g_free);
-  g_assert_true (regiond_gate_set_decoding (stand.gate, TRUE, NULL));
-  g_assert_true (g_file_get_contents (path, &text, &length, NULL));
-  g_assert_cmpmem (text + 4, 2, "\x03\x01", 2);
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_assert_cmpmem (text + 4, 2, wanted, 2);
+}
+
+static void
+test_decoding_is_switched (Stand         *stand,
+                           gconstpointer  data)
+{
+  g_assert_true (regiond_gate_set_decoding (stand->gate, FALSE, NULL));
+  expect_command (stand, "\x01\x01");
+  g_assert_true (regiond_gate_set_decoding (stand->gate, TRUE, NULL));
+  expect_command (stand, "\x03\x01");
 }
 
 int
@@ -288,16 +276,18 @@ main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/aperture/any-width-at-any-offset", test_any_width);
-  g_test_add_func ("/aperture/writes-arrive", test_writes_arrive);
-  g_test_add_func ("/aperture/in-a-page-with-neighbours-it-reaches-itself", test_within_a_page);
-  g_test_add_func ("/aperture/ports-have-no-eight-bytes", test_ports);
-  g_test_add_func ("/aperture/device-that-does-not-decode-is-an-error", test_no_decoding);
-  g_test_add_func ("/aperture/all-ones-can-be-data", test_all_ones_are_data);
-  g_test_add_func ("/aperture/nothing-is-reached-when-it-is-shut", test_shut);
-  g_test_add_func ("/aperture/a-lease's-end-stops-a-long-write", test_end_between_pieces);
-  g_test_add_func ("/aperture/mapping-taken-away-is-an-error", test_mapping_taken_away);
-  g_test_add_func ("/aperture/only-by-the-handle", test_handle_alone);
-  g_test_add_func ("/aperture/decoding-is-switched-and-nothing-else", test_decoding_is_switched);
+#define ADD(name, command, func) \
+  g_test_add ("/aperture/" name, Stand, GUINT_TO_POINTER (command), stand_set_up, func, stand_tear_down)
+  ADD ("any-width-at-any-offset", 3, test_any_width);
+  ADD ("writes-arrive", 3, test_writes_arrive);
+  ADD ("in-a-page-with-neighbours-it-reaches-itself", 3, test_within_a_page);
+  ADD ("ports-have-no-eight-bytes", 3, test_ports);
+  ADD ("device-that-does-not-decode-is-an-error", 0, test_no_decoding);
+  ADD ("all-ones-can-be-data", 2, test_all_ones_are_data);
+  ADD ("nothing-is-reached-when-it-is-shut", 3, test_shut);
+  ADD ("a-lease's-end-stops-a-long-write", 3, test_end_between_pieces);
+  ADD ("mapping-taken-away-is-an-error", 3, test_mapping_taken_away);
+  ADD ("only-by-the-handle", 3, test_handle_alone);
+  ADD ("decoding-is-switched-and-nothing-else", 0x103, test_decoding_is_switched);
   return g_test_run ();
 }
