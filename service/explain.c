@@ -160,7 +160,7 @@ on_client_identified (GObject      *source,
     refuse (self, error);
 }
 
-/* Whoever has the name now. */
+/* Whoever has the name now. The bus has its own, and is nobody's client. */
 static void
 on_owner (GObject      *source,
           GAsyncResult *result,
@@ -170,16 +170,17 @@ on_owner (GObject      *source,
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, NULL);
   g_autofree char *owner = NULL;
 
-  if (reply == NULL)
+  if (reply != NULL)
+    g_variant_get (reply, "(s)", &owner);
+  if (owner == NULL || !g_dbus_is_unique_name (owner))
     {
       g_autofree char *quoted = regiond_text_quote (self->name);
 
       refuse (self, g_error_new (REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
-                                 "Nobody on the bus has the name %s, which the option 'client' gives", quoted));
+                                 "No client on the bus has the name %s, which the option 'client' gives", quoted));
       return;
     }
 
-  g_variant_get (reply, "(s)", &owner);
   self->client = regiond_clients_get (self->daemon->clients, owner);
   self->question->about = polkit_system_bus_name_new (owner);
   regiond_client_identify (self->client, on_client_identified, self);

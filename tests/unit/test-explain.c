@@ -201,6 +201,8 @@ test_bad_input (void)
   expect_refused (f, SHM0, "bar2", "r", "{'client': <':1.999'>}", REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, ":1.999");
   expect_refused (f, SHM0, "bar2", "r", "{'client': <'org.example.Nobody'>}", REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
                   "org.example.Nobody");
+  expect_refused (f, SHM0, "bar2", "r", "{'client': <'org.freedesktop.DBus'>}", REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
+                  "org.freedesktop.DBus");
 }
 
 static void
