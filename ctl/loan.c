@@ -149,6 +149,8 @@ ctl_loans_run (GPtrArray  *loans,
 
   if (pid != -1)
     status = wait_for (pid);
+  /* What comes from now on is for us: the service may be slow to take the leases back. */
+  ctl_relay_leave (relay);
   release_loans (loans);
   return status;
 }

@@ -68,6 +68,7 @@ ctl_relay_set_child (CtlRelay *relay,
 void
 ctl_relay_leave (CtlRelay *relay)
 {
+  g_atomic_int_set (&receiver, 0);
   for (gsize i = 0; i < G_N_ELEMENTS (caught); i++)
     sigaction (caught[i], &relay->actions[i], NULL);
 }
@@ -76,6 +77,5 @@ void
 ctl_relay_free (CtlRelay *relay)
 {
   ctl_relay_leave (relay);
-  g_atomic_int_set (&receiver, 0);
   g_free (relay);
 }

@@ -16,7 +16,8 @@ void      ctl_relay_free (CtlRelay *relay);
 void ctl_relay_set_child (CtlRelay *relay,
                           pid_t     child);
 
-/* Puts everything back as it was. Safe after a fork. */
+/* Puts everything back as it was, as is due when the child has been waited for: its number may be
+ * another's then. Safe after a fork. */
 void ctl_relay_leave (CtlRelay *relay);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtlRelay, ctl_relay_free)

@@ -336,6 +336,33 @@ test_exec_killed (void)
   world_wait_no_leases (world, 5000);
 }
 
+static gboolean
+has_ended_by_sigterm (gpointer data)
+{
+  Tool *tool = data;
+
+  tool_signal (tool, SIGTERM);
+  return g_subprocess_get_identifier (tool->process) == NULL;
+}
+
+/* After the command nobody has its number, or somebody else. */
+static void
+test_exec_interrupted (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Tool) tool = tool_start ("exec", "shm0:bar2:rm", "shm0:control:rm", "--", "sh", "-c", "echo up; read line", NULL);
+  g_autofree char *up = tool_read_line (tool);
+  g_autoptr (Result) result = NULL;
+
+  process_stop (world->regiond);
+  tool_close_input (tool);
+  wait_until (has_ended_by_sigterm, tool, 10000, "regionctl being interrupted");
+  process_signal (world->regiond, SIGCONT);
+  result = tool_finish (tool);
+  result_assert (result, 128 + SIGTERM);
+  world_wait_no_leases (world, 5000);
+}
+
 /* A key reaches the command once, not once more through regionctl. */
 static void
 test_exec_key (void)
@@ -632,6 +659,7 @@ main (int argc,
   g_test_add_func ("/regionctl/exec/lifetime", test_exec_lifetime);
   g_test_add_func ("/regionctl/exec/keeps-no-fd", test_exec_keeps_no_fd);
   g_test_add_func ("/regionctl/exec/killed", test_exec_killed);
+  g_test_add_func ("/regionctl/exec/interrupted", test_exec_interrupted);
   g_test_add_func ("/regionctl/exec/key", test_exec_key);
   g_test_add_func ("/regionctl/exec/revoked", test_exec_revoked);
   g_test_add_func ("/regionctl/open", test_open);
