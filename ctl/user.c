@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -72,9 +71,8 @@ ctl_user_set_environment (const CtlUser *user,
 gboolean
 ctl_user_become (const CtlUser *user)
 {
-  /* glibc would have every thread do the same, by a lock that another thread may
-   * have held at the fork. Here is only one. */
-  return syscall (SYS_setgroups, user->n_groups, user->groups) == 0 &&
-         syscall (SYS_setresgid, user->gid, user->gid, user->gid) == 0 &&
-         syscall (SYS_setresuid, user->uid, user->uid, user->uid) == 0;
+  /* Not as system calls: by these names they take 16-bit numbers on some machines. glibc has every
+   * thread do the same; after a fork it knows of this one only, and has let go of its lock. */
+  return setgroups (user->n_groups, user->groups) == 0 && setresgid (user->gid, user->gid, user->gid) == 0 &&
+         setresuid (user->uid, user->uid, user->uid) == 0;
 }
