@@ -28,8 +28,14 @@ typedef struct
   int *fds;         /* copies out of the way of 3, 4, … */
   guint n_fds;
   pid_t parent;
-  int report; /* takes errno when there is nothing to execute */
+  int report; /* takes a Failure when there is nothing to execute */
 } Plan;
+
+typedef struct
+{
+  gboolean is_user; /* who was not to be become; else it is the program */
+  int reason;       /* errno */
+} Failure;
 
 static void
 plan_clear (Plan *plan)
@@ -58,7 +64,9 @@ set_environment (Plan        *plan,
   g_ptr_array_add (list, NULL);
   joined = g_strjoinv (":", (char **) list->pdata);
 
+  /* Whoever started us by a socket may have said these of us. */
   plan->environment = g_environ_unsetenv (g_get_environ (), "LISTEN_PID");
+  plan->environment = g_environ_unsetenv (plan->environment, "LISTEN_PIDFDID");
   if (plan->user != NULL)
     plan->environment = ctl_user_set_environment (plan->user, plan->environment);
   plan->environment = g_environ_setenv (plan->environment, "LISTEN_FDS", count, TRUE);
@@ -123,11 +131,12 @@ write_pid (char  *digits,
 }
 
 static void
-give_up (const Plan *plan)
+give_up (const Plan *plan,
+         gboolean    is_user)
 {
-  int reason = errno;
+  const Failure failure = { is_user, errno };
 
-  if (write (plan->report, &reason, sizeof (reason)) == -1)
+  if (write (plan->report, &failure, sizeof (failure)) == -1)
     _exit (CTL_CHILD_NOT_FOUND);
   _exit (CTL_CHILD_NOT_EXECUTABLE);
 }
@@ -137,7 +146,7 @@ run (const Plan *plan)
 {
   /* First: the kernel takes the next thing back from who becomes somebody else. */
   if (plan->user != NULL && !ctl_user_become (plan->user))
-    give_up (plan);
+    give_up (plan, TRUE);
   prctl (PR_SET_PDEATHSIG, SIGTERM);
   /* Too late to be told when it is gone already. */
   if (getppid () != plan->parent)
@@ -148,11 +157,11 @@ run (const Plan *plan)
 
   for (guint i = 0; i < plan->n_fds; i++)
     if (dup2 (plan->fds[i], FIRST_FD + i) == -1)
-      give_up (plan);
+      give_up (plan, FALSE);
 
   write_pid (plan->pid_digits, getpid ());
   execvpe (plan->program, plan->argv, plan->environment);
-  give_up (plan);
+  give_up (plan, FALSE);
 }
 
 static pid_t
@@ -178,27 +187,31 @@ start (Plan    *plan,
 }
 
 static gboolean
-hear_of_failure (int          report,
-                 pid_t        pid,
-                 const char  *command,
-                 int         *status,
-                 GError     **error)
+hear_of_failure (int         report,
+                 pid_t       pid,
+                 const Plan *plan,
+                 int        *status,
+                 GError    **error)
 {
-  int reason = 0;
+  Failure failure;
   gssize length;
 
   do
-    length = read (report, &reason, sizeof (reason));
+    length = read (report, &failure, sizeof (failure));
   while (length == -1 && errno == EINTR);
 
   /* A successful exec closes the pipe. */
-  if (length != sizeof (reason))
+  if (length != sizeof (failure))
     return FALSE;
 
   while (waitpid (pid, NULL, 0) == -1 && errno == EINTR)
     continue;
-  *status = reason == ENOENT ? CTL_CHILD_NOT_FOUND : CTL_CHILD_NOT_EXECUTABLE;
-  g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "%s: %s", command, g_strerror (reason));
+  *status = failure.reason == ENOENT ? CTL_CHILD_NOT_FOUND : CTL_CHILD_NOT_EXECUTABLE;
+  if (failure.is_user)
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "A command cannot be run as user “%s”: %s", plan->user->name,
+                 g_strerror (failure.reason));
+  else
+    g_set_error (error, CTL_ERROR, CTL_ERROR_FAILED, "%s: %s", plan->argv[0], g_strerror (failure.reason));
   return TRUE;
 }
 
@@ -229,7 +242,7 @@ ctl_child_spawn (CtlRelay         *relay,
 
   pid = start (&plan, error);
   close (plan.report);
-  failed = pid == -1 || hear_of_failure (report[0], pid, plan.argv[0], status, error);
+  failed = pid == -1 || hear_of_failure (report[0], pid, &plan, status, error);
   close (report[0]);
   return failed ? -1 : pid;
 }

@@ -73,7 +73,7 @@ test_as_another_user (Scene *scene,
   g_autofree char *installed = sandbox_installed ("usr/bin/regionctl");
   g_autofree char *regionctl = command_publish (installed);
   g_autofree char *output = NULL;
-  g_autofree char *nobody = NULL;
+  g_autofree char *nobody = NULL, *bound = NULL;
   g_autoptr (Result) not_root = tool_run (NULL, "exec", "shm0:bar2:rwm", "--user", "bob", "--", "true", NULL);
 
   result_assert (not_root, 1);
@@ -81,6 +81,11 @@ test_as_another_user (Scene *scene,
   g_assert_cmpint (command_finish (command_start (0, regionctl, "exec", "shm0:bar2:rwm", "--user", "nobody-at-all",
                                                   "--", "true", NULL), &nobody), ==, 1);
   g_assert_nonnull (strstr (nobody, "nobody-at-all"));
+  /* Nor can every root become somebody else. */
+  g_assert_cmpint (command_finish (command_start (0, "/usr/bin/setpriv", "--bounding-set=-setuid", regionctl, "exec",
+                                                  "shm0:bar2:rwm", "--user", "alice", "--", "true", NULL), &bound),
+                   ==, 126);
+  g_assert_nonnull (strstr (bound, "cannot be run as user “alice”: Operation not permitted"));
 
   g_assert_cmpint (command_finish (command_start (0, regionctl, "exec", "shm0:bar2:rwm=ring", "--user", "alice",
                                                   "--", "sh", "-c",
