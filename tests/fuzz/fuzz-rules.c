@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz.h"
 
+#include "answer.h"
 #include "bytes.h"
 #include "daemon.h"
 #include "fixture.h"
-#include "model.h"
+#include "onlooker.h"
 #include "reference.h"
 
 #include <fcntl.h>
-#include <gio/gunixfdlist.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -26,7 +26,6 @@
 #define REFERENCES_MOST 16
 #define PATIENCE (8 * G_TIME_SPAN_SECOND)
 
-static const char *const devices[MODEL_DEVICES] = { SHM0, RING };
 static const char *const regions[MODEL_REGIONS] = { "a", "b" };
 static const uid_t uids[PERSONS] = { 1, 1, 65534 }; /* the bus wants such as there are */
 
@@ -96,51 +95,6 @@ LLVMFuzzerInitialize (int    *argc,
   return 0;
 }
 
-/* Calls. */
-
-typedef struct {
-  gboolean     done;
-  GVariant    *reply;
-  GUnixFDList *fds;
-  GError      *error;
-} Answer;
-
-static void
-answer_clear (Answer *self)
-{
-  g_clear_pointer (&self->reply, g_variant_unref);
-  g_clear_object (&self->fds);
-  g_clear_error (&self->error);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Answer, answer_clear)
-
-static void
-on_reply (GObject      *source,
-          GAsyncResult *result,
-          gpointer      data)
-{
-  Answer *answer = data;
-
-  answer->reply = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), &answer->fds, result,
-                                                                   &answer->error);
-  answer->done = TRUE;
-}
-
-static void
-call (GDBusConnection *bus,
-      const char      *path,
-      const char      *interface,
-      const char      *method,
-      GVariant        *arguments,
-      Answer          *answer)
-{
-  *answer = (Answer){ FALSE, NULL, NULL, NULL };
-  g_dbus_connection_call_with_unix_fd_list (bus, REGIOND_BUS_NAME, path, interface, method, arguments, NULL,
-                                            G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, on_reply, answer);
-  wait_until (answer->done);
-}
-
 /* The thread alone becomes somebody else: the others serve. */
 static void
 set_uid (uid_t uid)
@@ -166,19 +120,6 @@ get_name (World *self,
           guint  index)
 {
   return g_dbus_connection_get_unique_name (get_person (self, index));
-}
-
-static void
-expect (const Answer *answer,
-        ModelAnswer   wanted,
-        const char   *what)
-{
-  static const int codes[] = { [MODEL_BUSY] = REGIOND_ERROR_BUSY, [MODEL_LINGERING] = REGIOND_ERROR_LINGERING };
-
-  if (wanted == MODEL_FINE ? answer->error != NULL : !g_error_matches (answer->error, REGIOND_ERROR, codes[wanted]))
-    g_error ("%s: expected %s, and got: %s", what,
-             wanted == MODEL_FINE ? "success" : wanted == MODEL_BUSY ? "Busy" : "Lingering",
-             answer->error != NULL ? answer->error->message : "success");
 }
 
 /* References, and what can be read through them. */
@@ -213,110 +154,6 @@ drop (World     *self,
     model_close (&self->model, reference->lease);
 }
 
-/* What the bus shows, against the model. */
-
-static char *
-compare_lease (World      *self,
-               const char *path,
-               GVariant   *properties)
-{
-  const char *owner = NULL, *state = NULL;
-
-  g_variant_lookup (properties, "Owner", "&s", &owner);
-  g_variant_lookup (properties, "State", "&s", &state);
-  for (guint i = 0; i < self->model.n_leases; i++)
-    {
-      const ModelLease *lease = &self->model.leases[i];
-      const char *wanted = lease->active ? "active" : "lingering";
-
-      if (!g_str_equal (lease->path, path))
-        continue;
-      if (!lease->active && !model_lingers (lease))
-        return g_strdup_printf ("lease %s is there (%s), and should be gone", path, state);
-      if (g_strcmp0 (owner, lease->owner) == 0 && g_strcmp0 (state, wanted) == 0)
-        return NULL;
-      return g_strdup_printf ("lease %s of %s is %s, and should be %s", path, owner, state, wanted);
-    }
-
-  return g_strdup_printf ("lease %s of %s is nobody's", path, owner);
-}
-
-static const char *
-get_exclusive (World *self,
-               guint  device)
-{
-  for (guint i = 0; i < self->model.n_leases; i++)
-    {
-      const ModelLease *lease = &self->model.leases[i];
-
-      if (lease->active && lease->exclusive && lease->device == device)
-        return lease->owner;
-    }
-
-  return "";
-}
-
-static char *
-compare_device (World    *self,
-                guint     device,
-                GVariant *properties)
-{
-  const char *wanted = model_count_active (&self->model, device) > 0 ? "leased" : "parked", *state = NULL;
-  const char *exclusive = get_exclusive (self, device), *owner = NULL;
-  guint lingering = model_count_lingering (&self->model, device), left = 0;
-
-  g_variant_lookup (properties, "State", "&s", &state);
-  g_variant_lookup (properties, "Exclusive", "&s", &owner);
-  g_variant_lookup (properties, "Lingering", "u", &left);
-  if (g_strcmp0 (state, wanted) == 0 && left == lingering && g_strcmp0 (owner, exclusive) == 0)
-    return NULL;
-  return g_strdup_printf ("%s is %s, '%s' has it, %u linger; it should be %s, '%s', %u", devices[device], state, owner,
-                          left, wanted, exclusive, lingering);
-}
-
-static char *
-compare_object (World      *self,
-                const char *path,
-                GVariant   *interfaces,
-                guint      *n_leases)
-{
-  g_autoptr (GVariant) lease = g_variant_lookup_value (interfaces, "org.regiond1.Lease", NULL);
-  g_autoptr (GVariant) device = g_variant_lookup_value (interfaces, "org.regiond1.Device", NULL);
-
-  *n_leases += lease != NULL;
-  if (lease != NULL)
-    return compare_lease (self, path, lease);
-  return device != NULL ? compare_device (self, g_str_equal (path, devices[0]) ? 0 : 1, device) : NULL;
-}
-
-/* NULL if there is no difference, or the first one. */
-static char *
-compare (World *self)
-{
-  g_auto (Answer) answer = { FALSE, NULL, NULL, NULL };
-  g_autoptr (GVariantIter) iter = NULL;
-  GVariant *interfaces;
-  const char *path;
-  guint n_leases = 0, wanted = 0;
-  char *difference = NULL;
-
-  call (observer, REGIOND_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, &answer);
-  g_assert_no_error (answer.error);
-  g_variant_get (answer.reply, "(a{oa{sa{sv}}})", &iter);
-  while (difference == NULL && g_variant_iter_loop (iter, "{&o@a{sa{sv}}}", &path, &interfaces))
-    {
-      difference = compare_object (self, path, interfaces, &n_leases);
-      if (difference != NULL)
-        g_variant_unref (interfaces);
-    }
-
-  for (guint i = 0; i < self->model.n_leases; i++)
-    wanted += self->model.leases[i].active || model_lingers (&self->model.leases[i]);
-  if (difference == NULL && n_leases != wanted)
-    difference = g_strdup_printf ("there are %u leases, and should be %u", n_leases, wanted);
-  return difference;
-}
-
 static void
 settle (World *self)
 {
@@ -324,7 +161,7 @@ settle (World *self)
 
   for (;;)
     {
-      g_autofree char *difference = compare (self);
+      g_autofree char *difference = onlooker_compare (observer, &self->model);
 
       if (difference == NULL)
         break;
@@ -380,9 +217,9 @@ do_open (World *self,
     terms.offset = REFERENCE_PART;
   g_variant_builder_add (&opts, "{sv}", "offset", g_variant_new_uint64 (terms.offset));
   g_variant_builder_add (&opts, "{sv}", "exclusive", g_variant_new_boolean (terms.exclusive));
-  call (get_person (self, person), devices[terms.device], "org.regiond1.Device", "OpenRegion",
-        g_variant_new ("(ssa{sv})", regions[terms.region], access, &opts), &answer);
-  expect (&answer, wanted, "OpenRegion");
+  answer_call (&answer, get_person (self, person), model_devices[terms.device], "org.regiond1.Device", "OpenRegion",
+               g_variant_new ("(ssa{sv})", regions[terms.region], access, &opts));
+  answer_expect (&answer, wanted, "OpenRegion");
   if (wanted != MODEL_FINE)
     return;
 
@@ -507,7 +344,7 @@ do_release (World *self,
   if (lease == NULL)
     return;
 
-  call (get_person (self, person), lease->path, "org.regiond1.Lease", "Release", NULL, &answer);
+  answer_call (&answer, get_person (self, person), lease->path, "org.regiond1.Lease", "Release", NULL);
   if (lease->active && g_strcmp0 (lease->owner, get_name (self, person)) != 0)
     g_assert_error (answer.error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
   else
@@ -527,8 +364,8 @@ do_revoke (World *self,
   if (lease == NULL)
     return;
 
-  call (get_person (self, person % PERSONS), lease->path, "org.regiond1.Lease", "Revoke",
-        g_variant_new ("(s@a{sv})", "so it is", options (text)), &answer);
+  answer_call (&answer, get_person (self, person % PERSONS), lease->path, "org.regiond1.Lease", "Revoke",
+               g_variant_new ("(s@a{sv})", "so it is", options (text)));
   end (self, lease, &answer, grace == 0);
 }
 
@@ -571,9 +408,9 @@ do_reset (World *self,
   ModelAnswer wanted = model_admits_reset (&self->model, get_name (self, person), device);
   g_auto (Answer) answer = { FALSE, NULL, NULL, NULL };
 
-  call (get_person (self, person), devices[device], "org.regiond1.Device", "Reset",
-        g_variant_new ("(@a{sv})", options (NULL)), &answer);
-  expect (&answer, wanted, "Reset");
+  answer_call (&answer, get_person (self, person), model_devices[device], "org.regiond1.Device", "Reset",
+               g_variant_new ("(@a{sv})", options (NULL)));
+  answer_expect (&answer, wanted, "Reset");
   if (wanted != MODEL_FINE)
     return;
 
@@ -596,8 +433,8 @@ do_verify (World *self,
   g_auto (Answer) answer = { FALSE, NULL, NULL, NULL };
   gboolean released;
 
-  call (observer, devices[device], "org.regiond1.Device", "Verify", g_variant_new ("(@a{sv})", options (NULL)),
-        &answer);
+  answer_call (&answer, observer, model_devices[device], "org.regiond1.Device", "Verify",
+               g_variant_new ("(@a{sv})", options (NULL)));
   g_assert_no_error (answer.error);
   g_variant_get (answer.reply, "(b@a{sv})", &released, NULL);
   g_assert_cmpint (released, ==, model_count_lingering (&self->model, device) == 0);

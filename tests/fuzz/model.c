@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model.h"
 
+#include "fixture.h"
+
 #include <string.h>
 
+const char *const model_devices[MODEL_DEVICES] = { SHM0, RING };
 const gsize model_region_sizes[MODEL_REGIONS] = { 4096, 8192 };
 
 void

@@ -14,6 +14,9 @@
 #define MODEL_LEASES 64
 #define MODEL_OBJECTS 256
 
+/* Object paths. */
+extern const char *const model_devices[MODEL_DEVICES];
+
 /* In bytes. */
 extern const gsize model_region_sizes[MODEL_REGIONS];
 
