@@ -13,9 +13,10 @@ typedef struct {
   GError      *error;
 } Answer;
 
-/* Calls @method of @path and turns the main loop until it is answered. Takes the floating @arguments. */
+/* Calls @method of @path and turns the main loop until it is answered. Takes the floating @arguments; sends @fd
+ * along, or nothing (-1). */
 void answer_call (Answer *self, GDBusConnection *bus, const char *path, const char *interface, const char *method,
-                  GVariant *arguments);
+                  GVariant *arguments, int fd);
 
 /* It must be as the model has it; @what was called. */
 void answer_expect (const Answer *self, ModelAnswer wanted, const char *what);

@@ -84,6 +84,51 @@ model_admits (Model      *self,
   return answer;
 }
 
+static gboolean
+is_had_exclusively (Model *self,
+                    guint  device)
+{
+  for (guint i = 0; i < self->n_leases; i++)
+    {
+      if (self->leases[i].active && self->leases[i].exclusive && self->leases[i].device == device)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+/* What is proxied is known by itself, memory by its object. */
+static gboolean
+is_shown (Model            *self,
+          const ModelLease *shown)
+{
+  for (guint i = 0; i < self->n_leases; i++)
+    {
+      const ModelLease *lease = &self->leases[i];
+
+      if (lease->active && !lease->proxied && lease->object == shown->object && !shown->proxied)
+        return !shown->object->retired;
+    }
+
+  return shown->active;
+}
+
+ModelAnswer
+model_admits_shown (Model            *self,
+                    const ModelLease *shown,
+                    const ModelLease *terms)
+{
+  if (!shown->reads)
+    return MODEL_INVALID;
+  if (!is_shown (self, shown))
+    return MODEL_NOT_FOUND;
+  if ((terms->writes && !shown->writes) || (!terms->proxied && shown->proxied) || self->tolerate[shown->device])
+    return MODEL_NOT_SUPPORTED;
+  if (is_had_exclusively (self, shown->device))
+    return MODEL_BUSY;
+  return model_admits (self, terms->owner, terms->uid, terms->device, FALSE);
+}
+
 ModelLease *
 model_open (Model            *self,
             const ModelLease *terms)
@@ -152,6 +197,15 @@ retire_unlent (Model *self,
     }
 }
 
+static void
+stop (ModelLease *lease,
+      const char *reason)
+{
+  if (lease->active)
+    lease->reason = reason;
+  lease->active = FALSE;
+}
+
 /* What is left of it costs the others their leases; unless the administrator
  * wants them left alone. */
 static void
@@ -171,18 +225,19 @@ cut (Model      *self,
       if (other->object != lease->object)
         continue;
       other->leaked = shared && model_lingers (other);
-      other->active = FALSE;
+      stop (other, "superseded");
     }
 }
 
 /* Ends all that are marked. */
 static void
-end_marked (Model *self)
+end_marked (Model      *self,
+            const char *reason)
 {
   for (guint i = 0; i < self->n_leases; i++)
     {
       if (self->leases[i].ending)
-        self->leases[i].active = FALSE;
+        stop (&self->leases[i], reason);
     }
   for (guint i = 0; i < self->n_leases; i++)
     {
@@ -196,10 +251,11 @@ end_marked (Model *self)
 
 void
 model_end (Model      *self,
-           ModelLease *lease)
+           ModelLease *lease,
+           const char *reason)
 {
   lease->ending = lease->active;
-  end_marked (self);
+  end_marked (self, reason);
 }
 
 void
@@ -208,16 +264,63 @@ model_close (Model      *self,
 {
   /* Closed everywhere, it ends by itself. */
   if (--lease->references == 0)
-    model_end (self, lease);
+    model_end (self, lease, "released");
+}
+
+/* The leases of which @is says so. What has just been closed everywhere may have been seen
+ * to be so first, or not. */
+static void
+end_all (Model        *self,
+         gboolean    (*is) (const ModelLease *lease, gconstpointer data),
+         gconstpointer data,
+         const char   *reason)
+{
+  for (guint i = 0; i < self->n_leases; i++)
+    {
+      ModelLease *lease = &self->leases[i];
+
+      lease->ending = lease->active && is (lease, data);
+      if (lease->references == 0 && is (lease, data))
+        lease->reason = NULL;
+    }
+  end_marked (self, reason);
+}
+
+static gboolean
+is_owned_by (const ModelLease *lease,
+             gconstpointer     owner)
+{
+  return g_str_equal (lease->owner, owner);
 }
 
 void
 model_leave (Model      *self,
              const char *owner)
 {
-  for (guint i = 0; i < self->n_leases; i++)
-    self->leases[i].ending = self->leases[i].active && g_strcmp0 (self->leases[i].owner, owner) == 0;
-  end_marked (self);
+  end_all (self, is_owned_by, owner, "disconnected");
+}
+
+static gboolean
+is_bound_to (const ModelLease *lease,
+             gconstpointer     process)
+{
+  return lease->process == *(const guint *) process;
+}
+
+void
+model_end_process (Model *self,
+                   guint  process)
+{
+  end_all (self, is_bound_to, &process, "process-ended");
+}
+
+gboolean
+model_may_release (const ModelLease *lease,
+                   const char       *name,
+                   guint             uid)
+{
+  /* What belongs to a process belongs to its user. */
+  return lease->owner[0] != '\0' ? g_str_equal (lease->owner, name) : lease->uid == uid;
 }
 
 ModelAnswer

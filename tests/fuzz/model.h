@@ -28,14 +28,16 @@ typedef struct {
 
 typedef struct {
   char        *path;
-  char        *owner; /* unique bus name */
+  char        *owner; /* unique bus name; "" where it is detached */
   guint        uid;
+  guint        process; /* with which it ends; 0: with none */
   guint        device, region;
   gboolean     proxied, reads, writes, exclusive;
   guint64      offset; /* of a part, in bytes */
   ModelObject *object;
   guint        references; /* fds and mappings, whoever has them */
   gboolean     active;
+  const char  *reason; /* why it has ended; NULL: for one of two, whichever came first */
   gboolean     ending;
   gboolean     leaked; /* it has cost others their leases */
 } ModelLease;
@@ -53,6 +55,9 @@ typedef enum {
   MODEL_FINE,
   MODEL_BUSY,
   MODEL_LINGERING,
+  MODEL_NOT_FOUND,
+  MODEL_NOT_SUPPORTED,
+  MODEL_INVALID,
 } ModelAnswer;
 
 void        model_clear (Model *self);
@@ -60,17 +65,24 @@ void        model_clear (Model *self);
 /* Whether a lease could be had. */
 ModelAnswer model_admits (Model *self, const char *owner, guint uid, guint device, gboolean exclusive);
 
+/* Whether who shows an fd of @shown could get what @terms says. */
+ModelAnswer model_admits_shown (Model *self, const ModelLease *shown, const ModelLease *terms);
+
 /* A lease more, of whom and of what @terms says. */
 ModelLease *model_open (Model *self, const ModelLease *terms);
 
 /* One reference less. */
 void        model_close (Model *self, ModelLease *lease);
 
-/* Released or revoked. */
-void        model_end (Model *self, ModelLease *lease);
+/* Released or revoked: @reason. */
+void        model_end (Model *self, ModelLease *lease, const char *reason);
 
-/* A client has left the bus. */
+/* A client has left the bus; a process has ended. */
 void        model_leave (Model *self, const char *owner);
+void        model_end_process (Model *self, guint process);
+
+/* Whether the lease is that client's, of that user, to release. */
+gboolean    model_may_release (const ModelLease *lease, const char *name, guint uid);
 
 /* Whether @owner could reset the device; and that he does. */
 ModelAnswer model_admits_reset (Model *self, const char *owner, guint device);

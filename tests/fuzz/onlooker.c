@@ -3,6 +3,51 @@
 
 #include "answer.h"
 #include "daemon.h"
+#include "fixture.h"
+
+static void
+on_lease_ended (GDBusConnection *bus,
+                const char      *sender,
+                const char      *path,
+                const char      *interface,
+                const char      *signal,
+                GVariant        *parameters,
+                gpointer         data)
+{
+  Onlooker *self = data;
+  char *lease, *reason;
+
+  g_variant_get (parameters, "(os)", &lease, &reason);
+  g_hash_table_insert (self->ends, lease, reason);
+}
+
+Onlooker *
+onlooker_new (GDBusConnection *bus)
+{
+  Onlooker *self = g_new (Onlooker, 1);
+
+  self->bus = bus;
+  self->ends = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->subscription = g_dbus_connection_signal_subscribe (bus, REGIOND_BUS_NAME, "org.regiond1.Manager", "LeaseEnded",
+                                                           REGIOND_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                                                           on_lease_ended, self, NULL);
+  return self;
+}
+
+void
+onlooker_free (Onlooker *self)
+{
+  g_dbus_connection_signal_unsubscribe (self->bus, self->subscription);
+  client_leave (self->bus);
+  g_hash_table_unref (self->ends);
+  g_free (self);
+}
+
+void
+onlooker_forget (Onlooker *self)
+{
+  g_hash_table_remove_all (self->ends);
+}
 
 static char *
 compare_lease (Model      *self,
@@ -10,9 +55,11 @@ compare_lease (Model      *self,
                GVariant   *properties)
 {
   const char *owner = NULL, *state = NULL;
+  guint uid = 0;
 
   g_variant_lookup (properties, "Owner", "&s", &owner);
   g_variant_lookup (properties, "State", "&s", &state);
+  g_variant_lookup (properties, "Uid", "u", &uid);
   for (guint i = 0; i < self->n_leases; i++)
     {
       const ModelLease *lease = &self->leases[i];
@@ -22,9 +69,10 @@ compare_lease (Model      *self,
         continue;
       if (!lease->active && !model_lingers (lease))
         return g_strdup_printf ("lease %s is there (%s), and should be gone", path, state);
-      if (g_strcmp0 (owner, lease->owner) == 0 && g_strcmp0 (state, wanted) == 0)
+      if (g_strcmp0 (owner, lease->owner) == 0 && uid == lease->uid && g_strcmp0 (state, wanted) == 0)
         return NULL;
-      return g_strdup_printf ("lease %s of %s is %s, and should be %s", path, owner, state, wanted);
+      return g_strdup_printf ("lease %s of '%s' (uid %u) is %s, and should be %s, of '%s' (uid %u)", path, owner, uid,
+                              state, wanted, lease->owner, lease->uid);
     }
 
   return g_strdup_printf ("lease %s of %s is nobody's", path, owner);
@@ -78,9 +126,28 @@ compare_object (Model      *self,
   return device != NULL ? compare_device (self, g_str_equal (path, model_devices[0]) ? 0 : 1, device) : NULL;
 }
 
+/* What has gone, and why. */
+static char *
+compare_ends (Onlooker *self,
+              Model    *model)
+{
+  for (guint i = 0; i < model->n_leases; i++)
+    {
+      const ModelLease *lease = &model->leases[i];
+      const char *reason = g_hash_table_lookup (self->ends, lease->path);
+
+      if (lease->active ? reason != NULL : reason == NULL || (lease->reason != NULL && !g_str_equal (reason, lease->reason)))
+        return g_strdup_printf ("lease %s has %s, and should have %s", lease->path,
+                                reason != NULL ? reason : "not ended",
+                                lease->active ? "not ended" : lease->reason != NULL ? lease->reason : "ended");
+    }
+
+  return NULL;
+}
+
 char *
-onlooker_compare (GDBusConnection *bus,
-                  Model           *model)
+onlooker_compare (Onlooker *self,
+                  Model    *model)
 {
   g_auto (Answer) answer = { FALSE, NULL, NULL, NULL };
   g_autoptr (GVariantIter) iter = NULL;
@@ -89,7 +156,8 @@ onlooker_compare (GDBusConnection *bus,
   guint n_leases = 0, wanted = 0;
   char *difference = NULL;
 
-  answer_call (&answer, bus, REGIOND_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
+  answer_call (&answer, self->bus, REGIOND_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL,
+               -1);
   g_assert_no_error (answer.error);
   g_variant_get (answer.reply, "(a{oa{sa{sv}}})", &iter);
   while (difference == NULL && g_variant_iter_loop (iter, "{&o@a{sa{sv}}}", &path, &interfaces))
@@ -103,5 +171,5 @@ onlooker_compare (GDBusConnection *bus,
     wanted += model->leases[i].active || model_lingers (&model->leases[i]);
   if (difference == NULL && n_leases != wanted)
     difference = g_strdup_printf ("there are %u leases, and should be %u", n_leases, wanted);
-  return difference;
+  return difference != NULL ? difference : compare_ends (self, model);
 }
