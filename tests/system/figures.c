@@ -62,7 +62,7 @@ count_watches (World *world)
       g_autofree char *text = NULL;
 
       if (g_file_get_contents (path, &text, NULL, NULL))
-        n += count_lines (text, "inotify ");
+        n += count_lines (text, "inotify ") + count_lines (text, "tfd:");
     }
   return n;
 }

@@ -7,7 +7,7 @@
 typedef struct
 {
   guint fds;     /* GLib's threads have eventfds that come and go: not counted */
-  guint watches; /* of inotify, in its fdinfo */
+  guint watches; /* of inotify and epoll, in its fdinfo */
   guint mounts;  /* that it sees */
   guint threads;
   guint keys;    /* root's, so those of other programs as well */

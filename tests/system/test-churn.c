@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * REGIOND_TEST_CHURN says how many thousand leases come and go, and how many
- * hundred clients: 100 is what `scripts/churn` runs. Without it they are few.
+ * hundred clients, and half as many with each access of those that are tied to processes or
+ * attached: 100 is what `scripts/churn` runs. Without it they are few.
  */
 #include <signal.h>
+#include <string.h>
 
 #include "figures.h"
 #include "stay.h"
@@ -19,14 +21,15 @@ typedef struct
   const char *path;
   const char *device;
   const char *region;
+  const char *kinds; /* of leases, beside plain ones: a descriptor proves nothing where what is left is tolerated */
 } Role;
 
 /* Each kind of device, and two people on the same region. */
 static const Role roles[] = {
-  { "alice", UID_ALICE, DEVICE_PREFIX "shm0", "shm0", "control" },
-  { "bob", UID_BOB, DEVICE_PREFIX "shm0", "shm0", "control" },
-  { "carol", UID_CAROL, DEVICE_PREFIX "kept", "kept", "bar2" },
-  { "alice", UID_ALICE, DEVICE_PREFIX "loose", "loose", "bar2" },
+  { "alice", UID_ALICE, DEVICE_PREFIX "shm0", "shm0", "control", "bound detached attached" },
+  { "bob", UID_BOB, DEVICE_PREFIX "shm0", "shm0", "control", "bound detached attached" },
+  { "carol", UID_CAROL, DEVICE_PREFIX "kept", "kept", "bar2", "bound detached attached" },
+  { "alice", UID_ALICE, DEVICE_PREFIX "loose", "loose", "bar2", "bound detached" },
 };
 
 /* EACH for every one in REGIOND_TEST_CHURN, or FEW; fewer still where all is slow. */
@@ -57,20 +60,43 @@ new_world (void)
   return world;
 }
 
+/* COUNT leases, or clients, with ACCESS; PLAIN, or tied to processes and attached. */
+typedef void (*Work) (const char *access,
+                      gboolean plain,
+                      guint count);
+
+static void
+come (Person **people)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
+    people[i] = person_new (roles[i].name, roles[i].uid);
+}
+
+static void
+go (Person **people)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
+    person_free (people[i]);
+}
+
 /* All of them at once, COUNT leases together. */
 static void
-churn (Person **people,
-       const char *access,
-       guint count)
+open_use_release (const char *access,
+                  gboolean plain,
+                  guint count)
 {
-  g_autofree char *rounds = g_strdup_printf ("%u", BATCH);
+  const guint batch = MIN (BATCH, count / G_N_ELEMENTS (roles));
+  g_autofree char *rounds = g_strdup_printf ("%u", batch);
+  Person *people[G_N_ELEMENTS (roles)];
 
-  for (guint done = 0; done < count; done += BATCH * G_N_ELEMENTS (roles))
+  come (people);
+  for (guint done = 0; done < count; done += batch * G_N_ELEMENTS (roles))
     {
       guint serials[G_N_ELEMENTS (roles)];
 
       for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
-        serials[i] = person_send (people[i], "churn", roles[i].path, roles[i].region, access, rounds, NULL);
+        serials[i] = person_send (people[i], "churn", roles[i].path, roles[i].region, access, rounds,
+                                  plain ? "plain" : roles[i].kinds, NULL);
       for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
         {
           g_autoptr (GError) error = NULL;
@@ -79,77 +105,118 @@ churn (Person **people,
           g_assert_no_error (error);
         }
     }
+  go (people);
 }
 
-static void
-test_open_use_release (gconstpointer access)
+/* Tied to whoever opens it, who is the process that ends. */
+static guint
+send_open_for_itself (Person *person,
+                      const Role *role,
+                      const char *access,
+                      gboolean detach)
 {
-  g_autoptr (World) world = new_world ();
-  const guint count = get_count (1000, 1600);
-  Person *people[G_N_ELEMENTS (roles)];
-  g_autoptr (Figures) before = NULL;
-  g_autoptr (Figures) after = NULL;
-  gint64 start;
+  const char *options = detach ? "{'bind-to': <handle 0>, 'detach': <true>}" : "{'bind-to': <handle 0>}";
+  g_autofree char *pidfd = person_take_pidfd (person, person->process->pid);
 
-  for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
-    people[i] = person_new (roles[i].name, roles[i].uid);
-  churn (people, access, 400);
-  before = figures_new (world);
-  figures_tell (before, "before");
+  return person_send_open (person, role->device, role->region, access, options, pidfd);
+}
 
-  start = g_get_monotonic_time ();
-  churn (people, access, count);
-  g_test_message ("%u leases in %u ms", count, milliseconds_since (start));
-  after = figures_new (world);
-  figures_tell (after, "after");
-  figures_compare (before, after, count, 256);
-  for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
-    person_free (people[i]);
+static guint
+send_attach (Person *person,
+             const Role *role,
+             const char *access)
+{
+  g_autoptr (Opened) opened = person_open (person, role->device, role->region, access, "{}");
+
+  return person_send_attach (person, opened->fd, "{}");
+}
+
+/* The kinds take turns, by N. */
+static guint
+send_one (Person *person,
+          const Role *role,
+          const char *access,
+          gboolean plain,
+          guint n)
+{
+  if (plain)
+    return person_send_open (person, role->device, role->region, access, "{}", "");
+  if (n % 3 == 2 && strstr (role->kinds, "attached"))
+    return send_attach (person, role, access);
+  return send_open_for_itself (person, role, access, n % 3 == 1);
 }
 
 /* One comes, opens, and is killed: with the answer or before it, with the region in use or not. */
 static void
 come_and_die (const char *access,
+              gboolean plain,
               guint count)
 {
   for (guint done = 0; done < count; done += G_N_ELEMENTS (roles))
     {
       Person *people[G_N_ELEMENTS (roles)];
       guint serials[G_N_ELEMENTS (roles)];
+      guint n = done / G_N_ELEMENTS (roles);
 
+      come (people);
       for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
-        people[i] = person_new (roles[i].name, roles[i].uid);
+        serials[i] = send_one (people[i], &roles[i], access, plain, n);
       for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
-        serials[i] = person_send_open (people[i], roles[i].device, roles[i].region, access, "{}", "");
-      for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
-        if ((done / G_N_ELEMENTS (roles) + i) % 4 != 0)
+        if ((n + i) % 4 != 0)
           opened_free (person_finish_open (people[i], serials[i]));
       for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
         process_signal (people[i]->process, SIGKILL);
-      for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
-        person_free (people[i]);
+      go (people);
     }
+}
+
+/* So much before that everything is as it stays. With a sanitizer nobody looks at memory, and it takes less. */
+static void
+expect_nothing_left (Work work,
+                     const char *access,
+                     gboolean plain,
+                     guint before_count,
+                     guint count)
+{
+  g_autoptr (World) world = new_world ();
+  g_autoptr (Figures) before = NULL;
+  g_autoptr (Figures) after = NULL;
+  gint64 start;
+
+  work (access, plain, figures_have_sanitizer () ? before_count / 4 : before_count);
+  before = figures_new (world);
+  figures_tell (before, "before");
+
+  start = g_get_monotonic_time ();
+  work (access, plain, count);
+  g_test_message ("%u %s in %u ms", count, work == come_and_die ? "clients" : "leases", milliseconds_since (start));
+  after = figures_new (world);
+  figures_tell (after, "after");
+  figures_compare (before, after, count, 256);
+}
+
+static void
+test_open_use_release (gconstpointer access)
+{
+  expect_nothing_left (open_use_release, access, TRUE, 400, get_count (1000, 1600));
+}
+
+static void
+test_for_processes_and_attached (gconstpointer access)
+{
+  expect_nothing_left (open_use_release, access, FALSE, 200, get_count (500, 200));
 }
 
 static void
 test_clients_that_are_killed (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ();
-  const guint count = get_count (100, 160);
-  g_autoptr (Figures) before = NULL;
-  g_autoptr (Figures) after = NULL;
-  gint64 start;
+  expect_nothing_left (come_and_die, access, TRUE, 40, get_count (100, 160));
+}
 
-  come_and_die (access, 40);
-  before = figures_new (world);
-  figures_tell (before, "before");
-
-  start = g_get_monotonic_time ();
-  come_and_die (access, count);
-  g_test_message ("%u clients in %u ms", count, milliseconds_since (start));
-  after = figures_new (world);
-  figures_tell (after, "after");
-  figures_compare (before, after, count, 256);
+static void
+test_processes_that_are_killed (gconstpointer access)
+{
+  expect_nothing_left (come_and_die, access, FALSE, 48, get_count (50, 48));
 }
 
 int
@@ -158,6 +225,8 @@ main (int argc,
 {
   world_init (&argc, &argv);
   stay_add_tests ("/churn/open-use-release", test_open_use_release);
+  stay_add_tests ("/churn/for-processes-and-attached", test_for_processes_and_attached);
   stay_add_tests ("/churn/clients-that-are-killed", test_clients_that_are_killed);
+  stay_add_tests ("/churn/processes-that-are-killed", test_processes_that_are_killed);
   return g_test_run ();
 }
