@@ -3,21 +3,19 @@
 
 #include <unistd.h>
 
-static Fixture *shared;
-
 /* Of another user, or of the same where there is but one. */
 static GDBusConnection *
-connect_other (void)
+connect_other (Yard *y)
 {
-  return geteuid () == 0 ? fixture_connect_as (shared, 1) : NULL;
+  return geteuid () == 0 ? fixture_connect_as (y->fixture, 1) : NULL;
 }
 
 static void
-test_one_user (void)
+test_one_user (Yard *y,
+               Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
-  GDBusConnection *other = connect_other (), *mine = fixture_connect (shared);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 4);
+  GDBusConnection *other = connect_other (y), *mine = fixture_connect (y->fixture);
   g_autoptr (RegiondLease) lease = NULL, beside = NULL, theirs = NULL;
 
   if (other == NULL)
@@ -46,11 +44,11 @@ test_one_user (void)
 }
 
 static void
-test_exclusive (void)
+test_exclusive (Yard *y,
+                Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
-  GDBusConnection *other = fixture_connect (shared);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 4);
+  GDBusConnection *other = fixture_connect (y->fixture);
   const char *alone = "{'exclusive': <true>}";
   g_autoptr (RegiondLease) lease = yard_open (y, y->person, CARD, "bar2", "rwm", alone, NULL), own = NULL, again = NULL;
 
@@ -72,11 +70,11 @@ test_exclusive (void)
 
 /* Nobody else is let in before it is known whether somebody who has died still has something. */
 static void
-test_dying_beside (void)
+test_dying_beside (Yard *y,
+                   Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
-  GDBusConnection *dying = fixture_connect (shared);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 4);
+  GDBusConnection *dying = fixture_connect (y->fixture);
   g_autoptr (RegiondLease) lease = yard_must_open (y, dying, CARD, "bar2", "rwm");
   g_auto (Promise) next = { FALSE, NULL, NULL };
 
@@ -93,10 +91,10 @@ test_dying_beside (void)
 }
 
 static void
-test_leaves_while_opening (void)
+test_leaves_while_opening (Yard *y,
+                           Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) next = { FALSE, NULL, NULL };
 
@@ -116,10 +114,10 @@ test_leaves_while_opening (void)
 }
 
 static void
-test_uncut_beside (void)
+test_uncut_beside (Yard *y,
+                   Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
 
   card->uncuttable = TRUE;
@@ -132,10 +130,10 @@ test_uncut_beside (void)
 }
 
 static void
-test_remains_beside (void)
+test_remains_beside (Yard *y,
+                     Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 4);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 4);
 
   card->remains = 1;
   yard_must_refuse (y, y->person, SIBLING, "rw", "{'exclusive': <true>}", REGIOND_ERROR_LINGERING, CARD);
@@ -143,11 +141,11 @@ test_remains_beside (void)
 }
 
 static void
-test_no_group (void)
+test_no_group (Yard *y,
+               Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, -1), far = yard_plug (y, "0000:01:00.0", 5);
-  GDBusConnection *other = fixture_connect (shared);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, -1), far = yard_plug (y, "0000:01:00.0", 5);
+  GDBusConnection *other = fixture_connect (y->fixture);
   char *members[] = { (char *) CARD, NULL };
   RegiondIdentity moved = { .address = (char *) SIBLING, .driver = (char *) "vfio-pci", .iommu_group = 4,
                             .group_devices = members };
@@ -167,28 +165,20 @@ test_no_group (void)
 }
 
 static void
-test_the_bus_goes (void)
-{
-  g_clear_pointer (&shared, fixture_free);
-}
-
-static void
 add_tests (void)
 {
-  shared = fixture_new_in_process ();
-  g_test_add_func ("/groups/one-user-at-a-time", test_one_user);
-  g_test_add_func ("/groups/exclusive-is-the-whole-group", test_exclusive);
-  g_test_add_func ("/groups/one-who-dies-is-waited-for", test_dying_beside);
-  g_test_add_func ("/groups/one-who-leaves-meanwhile-is-waited-for", test_leaves_while_opening);
-  g_test_add_func ("/groups/what-cannot-be-cut-keeps-everybody-out-of-all-of-it", test_uncut_beside);
-  g_test_add_func ("/groups/exclusive-waits-for-what-a-former-run-has-left", test_remains_beside);
-  g_test_add_func ("/groups/others-are-no-business-of-its", test_no_group);
-  g_test_add_func ("/groups/the-bus-may-go", test_the_bus_goes);
+  yard_add ("/groups/one-user-at-a-time", test_one_user);
+  yard_add ("/groups/exclusive-is-the-whole-group", test_exclusive);
+  yard_add ("/groups/one-who-dies-is-waited-for", test_dying_beside);
+  yard_add ("/groups/one-who-leaves-meanwhile-is-waited-for", test_leaves_while_opening);
+  yard_add ("/groups/what-cannot-be-cut-keeps-everybody-out-of-all-of-it", test_uncut_beside);
+  yard_add ("/groups/exclusive-waits-for-what-a-former-run-has-left", test_remains_beside);
+  yard_add ("/groups/others-are-no-business-of-its", test_no_group);
 }
 
 int
 main (int   argc,
       char *argv[])
 {
-  return fixture_main (argc, argv, add_tests);
+  return yard_main (argc, argv, add_tests, "/groups/the-bus-may-go");
 }

@@ -4,8 +4,6 @@
 #define GRACE_MS 150
 #define LIMIT_MS 100
 
-static Fixture *shared;
-
 static RegiondTenancy *
 get_tenancy (Yard *y)
 {
@@ -41,10 +39,9 @@ verify (Yard    *y,
 
 /* Of what a former run has lent there are references. */
 static void
-test_remains (void)
+test_remains (Yard *y,
+              Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_auto (Promise) verified = { FALSE, NULL, NULL };
   gboolean released;
 
@@ -70,10 +67,9 @@ test_remains (void)
 }
 
 static void
-test_remains_beside (void)
+test_remains_beside (Yard *y,
+                     Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = NULL;
 
   card->remains = 1;
@@ -91,10 +87,9 @@ test_remains_beside (void)
 
 /* Nothing was left when it was to be settled, and then something is. */
 static void
-test_claimed_meanwhile (void)
+test_claimed_meanwhile (Yard *y,
+                        Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) one = yard_must_open (y, y->person, CARD, "bar0", "rwm");
   g_autoptr (RegiondLease) other = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) resetting = { FALSE, NULL, NULL };
@@ -119,10 +114,9 @@ test_claimed_meanwhile (void)
 
 /* More has been cut while the first was to be settled. */
 static void
-test_cut_before_it_is_settled (void)
+test_cut_before_it_is_settled (Yard *y,
+                               Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) one = yard_must_open (y, y->person, CARD, "bar2", "rwm"), other = NULL;
 
   set_error (&card->settle_error, REGIOND_ERROR_LINGERING, "1 reference of ended leases is left");
@@ -139,10 +133,9 @@ test_cut_before_it_is_settled (void)
 }
 
 static void
-test_leaving (void)
+test_leaving (Yard *y,
+              Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (Ear) ear = ear_new (y->person, "Lease");
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   gint64 before = g_get_monotonic_time ();
@@ -162,10 +155,9 @@ test_leaving (void)
 }
 
 static void
-test_leaving_early (void)
+test_leaving_early (Yard *y,
+                    Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   gint64 before = g_get_monotonic_time ();
 
@@ -177,10 +169,10 @@ test_leaving_early (void)
 
 /* Whom nobody has a lease on is given back at once; what cannot be cut, too. */
 static void
-test_leaving_anyway (void)
+test_leaving_anyway (Yard *y,
+                     Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 5);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 5);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, SIBLING, "bar2", "rwm");
 
   regiond_backend_emit_leaving (REGIOND_BACKEND (card), 3600 * 1000);
@@ -192,11 +184,9 @@ test_leaving_anyway (void)
 
 /* The kernel asks again where something is still held. */
 static void
-test_leaving_again (void)
+test_leaving_again (Yard *y,
+                    Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
-
   regiond_backend_emit_leaving (REGIOND_BACKEND (card), GRACE_MS);
   yard_expect_told (card, "park");
   regiond_backend_emit_leaving (REGIOND_BACKEND (card), GRACE_MS);
@@ -211,10 +201,9 @@ on_finalized (gpointer data,
 }
 
 static void
-test_unplugged (void)
+test_unplugged (Yard *y,
+                Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (Ear) ear = ear_new (y->person, "Lease");
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) verified = { FALSE, NULL, NULL }, waiting = { FALSE, NULL, NULL }, opening = { FALSE, NULL, NULL };
@@ -258,10 +247,10 @@ test_unplugged (void)
 }
 
 static void
-test_unplugged_while_cutting (void)
+test_unplugged_while_cutting (Yard *y,
+                              Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), next = NULL;
+  g_autoptr (Card) next = NULL;
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) revoked = { FALSE, NULL, NULL }, waiting = { FALSE, NULL, NULL }, verified = { FALSE, NULL, NULL };
 
@@ -307,10 +296,10 @@ expect_stuck (Yard *y,
 }
 
 static void
-test_attach_hangs (void)
+test_attach_hangs (Yard *y,
+                   Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 5);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 5);
   g_auto (Promise) first = { FALSE, NULL, NULL }, second = { FALSE, NULL, NULL };
 
   regiond_turns_set_limit (regiond_device_get_turns (yard_find (y, CARD)), LIMIT_MS);
@@ -337,10 +326,10 @@ test_attach_hangs (void)
 }
 
 static void
-test_reset_hangs (void)
+test_reset_hangs (Yard *y,
+                  Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 5);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 5);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) resetting = { FALSE, NULL, NULL };
 
@@ -366,10 +355,10 @@ test_reset_hangs (void)
 }
 
 static void
-test_park_hangs (void)
+test_park_hangs (Yard *y,
+                 Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4), sibling = yard_plug (y, SIBLING, 5);
+  g_autoptr (Card) sibling = yard_plug (y, SIBLING, 5);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rw");
 
   g_mutex_lock (&card->gate);
@@ -401,10 +390,9 @@ expect_failed (Yard       *y,
 }
 
 static void
-test_failures (void)
+test_failures (Yard *y,
+               Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (GError) failure = NULL, error = NULL;
 
   set_error (&card->attach_error, REGIOND_ERROR_RESET_FAILED, "flr did nothing");
@@ -428,10 +416,9 @@ test_failures (void)
 }
 
 static void
-test_reset_refused (void)
+test_reset_refused (Yard *y,
+                    Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) busy = { FALSE, NULL, NULL }, none = { FALSE, NULL, NULL };
   const char *const nothing[] = { NULL };
@@ -446,18 +433,18 @@ test_reset_refused (void)
   g_assert_true (yard_sees (y, CARD, REGIOND_DEVICE_LEASED));
 
   card->methods = nothing;
-  asked = fake_polkit_count_asked (shared->polkit);
+  asked = fake_polkit_count_asked (y->fixture->polkit);
   yard_call_reset (y->person, CARD, &none);
   wait_until (none.done);
   assert_error_says (none.error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED, "ResetMethods");
-  g_assert_cmpuint (fake_polkit_count_asked (shared->polkit), ==, asked);
+  g_assert_cmpuint (fake_polkit_count_asked (y->fixture->polkit), ==, asked);
   yard_expect_told (card, "");
 }
 
 static void
 test_shutdown (void)
 {
-  Yard *y = yard_new (shared);
+  Yard *y = yard_new ();
   g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autofree char *told = NULL;
 
@@ -472,7 +459,7 @@ test_shutdown (void)
 static void
 test_shutdown_hangs (void)
 {
-  Yard *y = yard_new (shared);
+  Yard *y = yard_new ();
   g_autoptr (Card) card = yard_plug (y, CARD, 4), other = yard_plug (y, SIBLING, 5), last = yard_plug (y, "0000:00:10.2", 6);
   Card *const hanging[] = { card, other };
   g_autofree char *told = NULL;
@@ -499,38 +486,30 @@ test_shutdown_hangs (void)
 }
 
 static void
-test_the_bus_goes (void)
-{
-  g_clear_pointer (&shared, fixture_free);
-}
-
-static void
 add_tests (void)
 {
-  shared = fixture_new_in_process ();
-  g_test_add_func ("/parking/what-a-former-run-has-left-is-waited-for", test_remains);
-  g_test_add_func ("/parking/nothing-is-settled-before-that-is-gone", test_remains_beside);
-  g_test_add_func ("/parking/nothing-is-settled-that-is-claimed-again", test_claimed_meanwhile);
-  g_test_add_func ("/parking/what-is-cut-meanwhile-is-no-failure", test_cut_before_it_is_settled);
-  g_test_add_func ("/parking/who-has-what-the-kernel-wants-back-gets-a-grace", test_leaving);
-  g_test_add_func ("/parking/the-kernel-has-it-back-as-soon-as-nobody-has-it", test_leaving_early);
-  g_test_add_func ("/parking/the-kernel-waits-for-nobody", test_leaving_anyway);
-  g_test_add_func ("/parking/asked-for-again-it-is-let-go-of-again", test_leaving_again);
-  g_test_add_func ("/parking/what-is-unplugged-is-gone-and-let-go-of", test_unplugged);
-  g_test_add_func ("/parking/unplugged-while-it-is-being-cut", test_unplugged_while_cutting);
-  g_test_add_func ("/parking/an-opening-that-hangs-holds-up-nobody-else", test_attach_hangs);
-  g_test_add_func ("/parking/a-reset-that-hangs-holds-up-nobody-else", test_reset_hangs);
-  g_test_add_func ("/parking/a-parking-that-hangs-holds-up-nobody-else", test_park_hangs);
-  g_test_add_func ("/parking/nothing-of-a-failed-device-is-handed-out", test_failures);
-  g_test_add_func ("/parking/a-reset-that-is-refused-is-no-failure", test_reset_refused);
+  yard_add ("/parking/what-a-former-run-has-left-is-waited-for", test_remains);
+  yard_add ("/parking/nothing-is-settled-before-that-is-gone", test_remains_beside);
+  yard_add ("/parking/nothing-is-settled-that-is-claimed-again", test_claimed_meanwhile);
+  yard_add ("/parking/what-is-cut-meanwhile-is-no-failure", test_cut_before_it_is_settled);
+  yard_add ("/parking/who-has-what-the-kernel-wants-back-gets-a-grace", test_leaving);
+  yard_add ("/parking/the-kernel-has-it-back-as-soon-as-nobody-has-it", test_leaving_early);
+  yard_add ("/parking/the-kernel-waits-for-nobody", test_leaving_anyway);
+  yard_add ("/parking/asked-for-again-it-is-let-go-of-again", test_leaving_again);
+  yard_add ("/parking/what-is-unplugged-is-gone-and-let-go-of", test_unplugged);
+  yard_add ("/parking/unplugged-while-it-is-being-cut", test_unplugged_while_cutting);
+  yard_add ("/parking/an-opening-that-hangs-holds-up-nobody-else", test_attach_hangs);
+  yard_add ("/parking/a-reset-that-hangs-holds-up-nobody-else", test_reset_hangs);
+  yard_add ("/parking/a-parking-that-hangs-holds-up-nobody-else", test_park_hangs);
+  yard_add ("/parking/nothing-of-a-failed-device-is-handed-out", test_failures);
+  yard_add ("/parking/a-reset-that-is-refused-is-no-failure", test_reset_refused);
   g_test_add_func ("/parking/the-service-ends-and-leaves-it-parked", test_shutdown);
   g_test_add_func ("/parking/the-service-ends-and-waits-once-for-all-that-hang", test_shutdown_hangs);
-  g_test_add_func ("/parking/the-bus-may-go", test_the_bus_goes);
 }
 
 int
 main (int   argc,
       char *argv[])
 {
-  return fixture_main (argc, argv, add_tests);
+  return yard_main (argc, argv, add_tests, "/parking/the-bus-may-go");
 }

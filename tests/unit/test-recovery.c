@@ -2,8 +2,6 @@
 #include "recovery.h"
 #include "yard.h"
 
-static Fixture *shared;
-
 /* Of what a former run has lent of it there is something. */
 static Card *
 plug_lent (Yard       *y,
@@ -20,7 +18,7 @@ plug_lent (Yard       *y,
 static void
 test_first (void)
 {
-  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Yard) y = yard_new ();
   g_autoptr (Card) card = plug_lent (y, CARD, 4), untouched = yard_plug (y, SIBLING, 5);
   g_autoptr (GPtrArray) devices = g_ptr_array_new ();
 
@@ -41,7 +39,7 @@ test_first (void)
 static void
 test_again (void)
 {
-  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Yard) y = yard_new ();
   g_autoptr (Card) card = plug_lent (y, CARD, 4);
 
   card->recover_error = g_error_new_literal (REGIOND_ERROR, REGIOND_ERROR_BUSY, "held by somebody else");
@@ -62,7 +60,7 @@ test_again (void)
 static void
 test_over (void)
 {
-  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Yard) y = yard_new ();
   g_autoptr (Card) card = plug_lent (y, CARD, 4);
 
   card->recover_error = g_error_new_literal (REGIOND_ERROR, REGIOND_ERROR_BUSY, "held by somebody else");
@@ -79,7 +77,7 @@ test_over (void)
 static void
 test_hangs (void)
 {
-  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Yard) y = yard_new ();
   g_autoptr (Card) card = plug_lent (y, CARD, 4), other = plug_lent (y, SIBLING, 5);
   g_autoptr (GPtrArray) devices = g_ptr_array_new ();
   gint64 before = g_get_monotonic_time ();
@@ -104,25 +102,17 @@ test_hangs (void)
 }
 
 static void
-test_the_bus_goes (void)
-{
-  g_clear_pointer (&shared, fixture_free);
-}
-
-static void
 add_tests (void)
 {
-  shared = fixture_new_in_process ();
   g_test_add_func ("/recovery/what-was-lent-is-claimed-first-and-nothing-else", test_first);
   g_test_add_func ("/recovery/what-is-somebody-elses-is-claimed-when-he-lets-go", test_again);
   g_test_add_func ("/recovery/where-nothing-is-left-nothing-is-tried", test_over);
   g_test_add_func ("/recovery/a-device-that-hangs-holds-up-neither-others-nor-the-service", test_hangs);
-  g_test_add_func ("/recovery/the-bus-may-go", test_the_bus_goes);
 }
 
 int
 main (int   argc,
       char *argv[])
 {
-  return fixture_main (argc, argv, add_tests);
+  return yard_main (argc, argv, add_tests, "/recovery/the-bus-may-go");
 }

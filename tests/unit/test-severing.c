@@ -5,8 +5,6 @@
 
 #define PATIENCE_MS 250
 
-static Fixture *shared;
-
 static guint
 count_lingering (Yard *y)
 {
@@ -14,11 +12,10 @@ count_lingering (Yard *y)
 }
 
 static void
-test_dies_alone (void)
+test_dies_alone (Yard *y,
+                 Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
-  GDBusConnection *dying = fixture_connect (shared);
+  GDBusConnection *dying = fixture_connect (y->fixture);
   g_autoptr (RegiondLease) lease = yard_must_open (y, dying, CARD, "bar2", "rwm");
   g_auto (Promise) next = { FALSE, NULL, NULL };
 
@@ -40,11 +37,10 @@ test_dies_alone (void)
 }
 
 static void
-test_live_holder (void)
+test_live_holder (Yard *y,
+                  Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
-  GDBusConnection *leaky = fixture_connect (shared);
+  GDBusConnection *leaky = fixture_connect (y->fixture);
   g_autoptr (RegiondLease) lease = yard_must_open (y, leaky, CARD, "bar2", "rwm");
   g_auto (Promise) mapped = { FALSE, NULL, NULL }, proxied = { FALSE, NULL, NULL };
   gint64 before = g_get_monotonic_time ();
@@ -76,11 +72,10 @@ test_live_holder (void)
 }
 
 static void
-test_superseded (void)
+test_superseded (Yard *y,
+                 Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
-  GDBusConnection *other = fixture_connect (shared);
+  GDBusConnection *other = fixture_connect (y->fixture);
   g_autoptr (RegiondLease) revoked = yard_must_open (y, other, CARD, "bar2", "rwm");
   g_autoptr (RegiondLease) neighbour = yard_must_open (y, y->person, CARD, "bar0", "rwm");
   g_autoptr (RegiondLease) proxied = yard_must_open (y, y->person, CARD, "config", "r");
@@ -107,10 +102,9 @@ test_superseded (void)
 }
 
 static void
-test_revoke (void)
+test_revoke (Yard *y,
+             Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) promise = { FALSE, NULL, NULL }, again = { FALSE, NULL, NULL };
 
@@ -133,10 +127,9 @@ test_revoke (void)
 
 /* It closes what it has while that is being cut: there is nothing to cut any more. */
 static void
-test_revoke_closed (void)
+test_revoke_closed (Yard *y,
+                    Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) promise = { FALSE, NULL, NULL };
 
@@ -168,10 +161,9 @@ expect_uncut (Yard         *y,
 }
 
 static void
-test_uncuttable (void)
+test_uncuttable (Yard *y,
+                 Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) promise = { FALSE, NULL, NULL };
 
@@ -183,10 +175,9 @@ test_uncuttable (void)
 }
 
 static void
-test_cut_fails (void)
+test_cut_fails (Yard *y,
+                Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) promise = { FALSE, NULL, NULL };
 
@@ -200,10 +191,9 @@ test_cut_fails (void)
 }
 
 static void
-test_cut_hangs (void)
+test_cut_hangs (Yard *y,
+                Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   g_auto (Promise) promise = { FALSE, NULL, NULL };
 
@@ -217,10 +207,9 @@ test_cut_hangs (void)
 }
 
 static void
-test_proxied (void)
+test_proxied (Yard *y,
+              Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rw");
 
   /* It costs nothing to cut, so nobody waits; nor for its last access to return. */
@@ -238,7 +227,7 @@ test_proxied (void)
 static void
 test_no_memory (void)
 {
-  g_autoptr (Yard) y = yard_new (shared);
+  g_autoptr (Yard) y = yard_new ();
   g_autoptr (Card) card = card_new ();
   RegiondDeviceTerms terms = { .id = "big", .description = "", .backend = REGIOND_BACKEND (card) };
   g_autoptr (RegiondLease) lease = NULL;
@@ -259,18 +248,17 @@ test_no_memory (void)
 }
 
 static void
-test_shown (void)
+test_shown (Yard *y,
+            Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (yard_find (y, CARD));
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar0", "rm");
-  g_autofree char *vendor = fake_polkit_get_detail (shared->polkit, "vendor"), *regions = NULL;
-  g_autofree char *model = fake_polkit_get_detail (shared->polkit, "model");
-  g_autofree char *class = fake_polkit_get_detail (shared->polkit, "class");
-  g_autofree char *driver = fake_polkit_get_detail (shared->polkit, "driver");
-  g_autofree char *group = fake_polkit_get_detail (shared->polkit, "iommu_group");
-  g_autofree char *address = fake_polkit_get_detail (shared->polkit, "address");
+  g_autofree char *vendor = fake_polkit_get_detail (y->fixture->polkit, "vendor"), *regions = NULL;
+  g_autofree char *model = fake_polkit_get_detail (y->fixture->polkit, "model");
+  g_autofree char *class = fake_polkit_get_detail (y->fixture->polkit, "class");
+  g_autofree char *driver = fake_polkit_get_detail (y->fixture->polkit, "driver");
+  g_autofree char *group = fake_polkit_get_detail (y->fixture->polkit, "iommu_group");
+  g_autofree char *address = fake_polkit_get_detail (y->fixture->polkit, "address");
 
   g_assert_cmpstr (vendor, ==, "0x1af4");
   g_assert_cmpstr (model, ==, "0x1110");
@@ -295,10 +283,9 @@ test_shown (void)
 
 /* Regions that are there already stay what they are, for those who have them. */
 static void
-test_learns (void)
+test_learns (Yard *y,
+             Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   RegiondDBusDevice *device = REGIOND_DBUS_DEVICE (yard_find (y, CARD));
   g_autofree char *regions = NULL;
@@ -322,10 +309,9 @@ count_freed (gpointer region)
 
 /* Who has something of it keeps that, and nobody keeps the rest. */
 static void
-test_forgets (void)
+test_forgets (Yard *y,
+              Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_autoptr (RegiondLease) lease = yard_must_open (y, y->person, CARD, "bar2", "rwm");
   guint n = card->regions->len;
 
@@ -337,36 +323,35 @@ test_forgets (void)
 }
 
 static void
-test_changes_meanwhile (void)
+test_changes_meanwhile (Yard *y,
+                        Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   g_auto (Promise) weaker = { FALSE, NULL, NULL }, other = { FALSE, NULL, NULL }, blocked = { FALSE, NULL, NULL };
   g_autoptr (GError) error = NULL;
-  guint asked = fake_polkit_count_asked (shared->polkit);
+  guint asked = fake_polkit_count_asked (y->fixture->polkit);
 
-  fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_HANG);
+  fake_polkit_set_answer (y->fixture->polkit, FAKE_POLKIT_HANG);
   yard_call_open (y->person, CARD, "bar2", "rwm", NULL, &weaker);
-  wait_until (fake_polkit_count_asked (shared->polkit) == asked + 1);
+  wait_until (fake_polkit_count_asked (y->fixture->polkit) == asked + 1);
   card->revocation = REGIOND_REVOCATION_ON_CLOSE;
-  fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_YES);
+  fake_polkit_set_answer (y->fixture->polkit, FAKE_POLKIT_YES);
   wait_until (weaker.done);
   assert_error_says (weaker.error, REGIOND_ERROR, REGIOND_ERROR_BUSY, "call again");
 
-  fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_HANG);
+  fake_polkit_set_answer (y->fixture->polkit, FAKE_POLKIT_HANG);
   yard_call_open (y->person, CARD, "bar2", "rwm", NULL, &other);
-  wait_until (fake_polkit_count_asked (shared->polkit) == asked + 2);
+  wait_until (fake_polkit_count_asked (y->fixture->polkit) == asked + 2);
   card->claimed = TRUE;
-  fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_YES);
+  fake_polkit_set_answer (y->fixture->polkit, FAKE_POLKIT_YES);
   wait_until (other.done);
   assert_error_says (other.error, REGIOND_ERROR, REGIOND_ERROR_LINGERING, "bar2", CARD, "claimed");
 
   card->claimed = FALSE;
-  fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_HANG);
+  fake_polkit_set_answer (y->fixture->polkit, FAKE_POLKIT_HANG);
   yard_call_open (y->person, CARD, "bar2", "rwm", NULL, &blocked);
-  wait_until (fake_polkit_count_asked (shared->polkit) == asked + 3);
+  wait_until (fake_polkit_count_asked (y->fixture->polkit) == asked + 3);
   card->blocker = g_error_new_literal (REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED, "a member has another driver");
-  fake_polkit_set_answer (shared->polkit, FAKE_POLKIT_YES);
+  fake_polkit_set_answer (y->fixture->polkit, FAKE_POLKIT_YES);
   wait_until (blocked.done);
   g_assert_error (blocked.error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED);
   yard_expect_told (card, "");
@@ -374,14 +359,13 @@ test_changes_meanwhile (void)
   /* Nobody is asked for a password for it. */
   g_assert_null (yard_open (y, y->person, CARD, "bar2", "rwm", NULL, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_ISOLATED);
-  g_assert_cmpuint (fake_polkit_count_asked (shared->polkit), ==, asked + 3);
+  g_assert_cmpuint (fake_polkit_count_asked (y->fixture->polkit), ==, asked + 3);
 }
 
 static void
-test_combining (void)
+test_combining (Yard *y,
+                Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
   const char *text = "{'write-combining': <true>}";
   g_autoptr (GError) error = NULL;
   g_autoptr (RegiondLease) lease = yard_open (y, y->person, CARD, "bar0", "rwm", text, &error);
@@ -397,11 +381,9 @@ test_combining (void)
 }
 
 static void
-test_not_isolated (void)
+test_not_isolated (Yard *y,
+                   Card *card)
 {
-  g_autoptr (Yard) y = yard_new (shared);
-  g_autoptr (Card) card = yard_plug (y, CARD, 4);
-
   card->lies = TRUE;
   yard_must_refuse (y, y->person, CARD, "rwm", NULL, REGIOND_ERROR_NOT_ISOLATED, "not isolated");
   yard_expect_told (card, "attach open park");
@@ -410,37 +392,29 @@ test_not_isolated (void)
 }
 
 static void
-test_the_bus_goes (void)
-{
-  g_clear_pointer (&shared, fixture_free);
-}
-
-static void
 add_tests (void)
 {
-  shared = fixture_new_in_process ();
-  g_test_add_func ("/severing/a-dying-process-is-given-a-moment-though-alone", test_dies_alone);
-  g_test_add_func ("/severing/a-live-holder-is-cut-and-nobody-let-in-before", test_live_holder);
-  g_test_add_func ("/severing/who-is-hit-by-a-cut-is-superseded", test_superseded);
-  g_test_add_func ("/severing/a-revocation-is-answered-when-it-is-cut", test_revoke);
-  g_test_add_func ("/severing/a-revocation-is-answered-when-nothing-is-left", test_revoke_closed);
-  g_test_add_func ("/severing/what-cannot-be-cut-keeps-everybody-out", test_uncuttable);
-  g_test_add_func ("/severing/a-cut-that-fails-keeps-everybody-out", test_cut_fails);
-  g_test_add_func ("/severing/a-cut-that-hangs-has-failed", test_cut_hangs);
-  g_test_add_func ("/severing/a-proxied-lease-holds-up-nobody", test_proxied);
+  yard_add ("/severing/a-dying-process-is-given-a-moment-though-alone", test_dies_alone);
+  yard_add ("/severing/a-live-holder-is-cut-and-nobody-let-in-before", test_live_holder);
+  yard_add ("/severing/who-is-hit-by-a-cut-is-superseded", test_superseded);
+  yard_add ("/severing/a-revocation-is-answered-when-it-is-cut", test_revoke);
+  yard_add ("/severing/a-revocation-is-answered-when-nothing-is-left", test_revoke_closed);
+  yard_add ("/severing/what-cannot-be-cut-keeps-everybody-out", test_uncuttable);
+  yard_add ("/severing/a-cut-that-fails-keeps-everybody-out", test_cut_fails);
+  yard_add ("/severing/a-cut-that-hangs-has-failed", test_cut_hangs);
+  yard_add ("/severing/a-proxied-lease-holds-up-nobody", test_proxied);
   g_test_add_func ("/severing/a-bar-is-no-memory", test_no_memory);
-  g_test_add_func ("/severing/a-pci-device-tells-what-it-is", test_shown);
-  g_test_add_func ("/severing/regions-may-be-added", test_learns);
-  g_test_add_func ("/severing/what-was-known-before-is-kept-for-nobody", test_forgets);
-  g_test_add_func ("/severing/what-changes-while-polkit-is-asked-is-noticed", test_changes_meanwhile);
-  g_test_add_func ("/severing/write-combining-is-for-prefetchable-mappings", test_combining);
-  g_test_add_func ("/severing/nothing-goes-out-before-it-is-isolated", test_not_isolated);
-  g_test_add_func ("/severing/the-bus-may-go", test_the_bus_goes);
+  yard_add ("/severing/a-pci-device-tells-what-it-is", test_shown);
+  yard_add ("/severing/regions-may-be-added", test_learns);
+  yard_add ("/severing/what-was-known-before-is-kept-for-nobody", test_forgets);
+  yard_add ("/severing/what-changes-while-polkit-is-asked-is-noticed", test_changes_meanwhile);
+  yard_add ("/severing/write-combining-is-for-prefetchable-mappings", test_combining);
+  yard_add ("/severing/nothing-goes-out-before-it-is-isolated", test_not_isolated);
 }
 
 int
 main (int   argc,
       char *argv[])
 {
-  return fixture_main (argc, argv, add_tests);
+  return yard_main (argc, argv, add_tests, "/severing/the-bus-may-go");
 }

@@ -1,8 +1,55 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "yard.h"
 
+/* Of the program. */
+static Fixture *fixture;
+static void (*add_own_tests) (void);
+static const char *end;
+
+static void
+run (gconstpointer data)
+{
+  YardTest test = (YardTest) data;
+  g_autoptr (Yard) y = yard_new ();
+  g_autoptr (Card) card = yard_plug (y, CARD, 4);
+
+  test (y, card);
+}
+
+void
+yard_add (const char *path,
+          YardTest    test)
+{
+  g_test_add_data_func (path, (gconstpointer) test, run);
+}
+
+static void
+test_the_bus_goes (void)
+{
+  g_clear_pointer (&fixture, fixture_free);
+}
+
+static void
+add_tests_and_end (void)
+{
+  fixture = fixture_new_in_process ();
+  add_own_tests ();
+  g_test_add_func (end, test_the_bus_goes);
+}
+
+int
+yard_main (int          argc,
+           char        *argv[],
+           void       (*add_tests) (void),
+           const char  *end_path)
+{
+  add_own_tests = add_tests;
+  end = end_path;
+  return fixture_main (argc, argv, add_tests_and_end);
+}
+
 Yard *
-yard_new (Fixture *fixture)
+yard_new (void)
 {
   Yard *self = g_new0 (Yard, 1);
   const char *directories[] = { fixture->directory, NULL };

@@ -21,8 +21,16 @@ typedef struct {
 #define SIBLING "0000:00:10.1"
 #define SIBLING_PATH "/org/regiond1/devices/0000_00_10_1"
 
-/* @fixture: the one in-process one of the program. */
-Yard          *yard_new (Fixture *fixture);
+/* What happens in a yard of its own, with the card CARD in group 4. */
+typedef void (*YardTest) (Yard *y, Card *card);
+
+void           yard_add (const char *path, YardTest test);
+
+/* main() of a program of such tests. They share a bus, and at the end, in the test @end, it goes. */
+int            yard_main (int argc, char *argv[], void (*add_tests) (void), const char *end);
+
+/* In such a program, another one. */
+Yard          *yard_new (void);
 void           yard_free (Yard *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Yard, yard_free)
 
