@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "log.h"
 
-#define MOST_FIELDS 14
+#include "tally.h"
+
+#define MOST_FIELDS 15
 
 typedef struct {
   GLogField fields[MOST_FIELDS];
@@ -35,8 +37,23 @@ is_known (const RegiondRecord *record)
   return record->owner != NULL && record->uid != G_MAXUINT32;
 }
 
+/* FALSE for one refusal too many; those before are @omitted. */
+static gboolean
+is_kept (const RegiondRecord *record,
+         guint               *omitted)
+{
+  static RegiondTally *refusals;
+
+  if (!g_str_equal (record->event, "refusal"))
+    return TRUE;
+  if (refusals == NULL)
+    refusals = regiond_tally_new ();
+  return regiond_tally_count (refusals, record->uid, g_get_monotonic_time (), omitted);
+}
+
 static char *
-to_line (const RegiondRecord *record)
+to_line (const RegiondRecord *record,
+         guint                omitted)
 {
   GString *line = g_string_new (record->event);
 
@@ -51,15 +68,19 @@ to_line (const RegiondRecord *record)
     append_words (line, "of ", record->owner);
   if (record->reason != NULL)
     g_string_append_printf (line, ": %s", record->reason);
+  if (omitted > 0)
+    g_string_append_printf (line, " (%u other refusals of this user's were not logged)", omitted);
   return g_string_free (line, FALSE);
 }
 
-void
-regiond_log (const RegiondRecord *record)
+static void
+keep (const RegiondRecord *record,
+      guint                omitted)
 {
-  g_autofree char *line = to_line (record);
+  g_autofree char *line = to_line (record, omitted);
   g_autofree char *uid = g_strdup_printf ("%u", record->uid);
   g_autofree char *pid = g_strdup_printf ("%u", record->pid);
+  g_autofree char *others = g_strdup_printf ("%u", omitted);
   Fields fields = { .n = 0 };
 
   add (&fields, "PRIORITY", "5");
@@ -74,5 +95,15 @@ regiond_log (const RegiondRecord *record)
   add (&fields, "REGIOND_UID", is_known (record) ? uid : NULL);
   add (&fields, "REGIOND_PID", is_known (record) ? pid : NULL);
   add (&fields, "REGIOND_REASON", record->reason);
+  add (&fields, "REGIOND_OMITTED", omitted > 0 ? others : NULL);
   g_log_structured_array (G_LOG_LEVEL_MESSAGE, fields.fields, fields.n);
+}
+
+void
+regiond_log (const RegiondRecord *record)
+{
+  guint omitted = 0;
+
+  if (is_kept (record, &omitted))
+    keep (record, omitted);
 }

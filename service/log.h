@@ -4,7 +4,9 @@
 #include <glib.h>
 
 /* What the journal keeps of one grant, refusal, end or reset: a line for
- * people, and the fields REGIOND_EVENT, REGIOND_DEVICE, … for queries. What is
+ * people, and the fields REGIOND_EVENT, REGIOND_DEVICE, … for queries. Of refusals only
+ * so many are kept as tally.h says, so that nobody can drown the rest in them; the next
+ * one says how many of that user's were not (REGIOND_OMITTED). What is
  * NULL is left out; uid and pid count where there is an owner, and a uid of
  * G_MAXUINT32 is one that left before the bus could say who it was. */
 typedef struct {

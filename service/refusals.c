@@ -3,18 +3,12 @@
 
 #include "error.h"
 #include "log.h"
+#include "tally.h"
 
 struct _RegiondRefusals {
   GDBusConnection *connection;
-  GHashTable      *tallies; /* uid -> Tally */
+  RegiondTally    *tally; /* of signals */
 };
-
-/* What a user was refused in the second that began with the first of it. */
-typedef struct {
-  gint64 since;
-  guint  told;
-  guint  omitted;
-} Tally;
 
 RegiondRefusals *
 regiond_refusals_new (GDBusConnection *connection)
@@ -22,67 +16,16 @@ regiond_refusals_new (GDBusConnection *connection)
   RegiondRefusals *self = g_new (RegiondRefusals, 1);
 
   self->connection = g_object_ref (connection);
-  self->tallies = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  self->tally = regiond_tally_new ();
   return self;
 }
 
 void
 regiond_refusals_free (RegiondRefusals *self)
 {
-  g_hash_table_unref (self->tallies);
+  regiond_tally_free (self->tally);
   g_object_unref (self->connection);
   g_free (self);
-}
-
-/* Nothing is owed to him: the next one begins anew anyway. */
-static gboolean
-is_settled (gpointer uid,
-            gpointer tally,
-            gpointer now)
-{
-  return ((Tally *) tally)->omitted == 0 && ((Tally *) tally)->since + G_USEC_PER_SEC <= *(gint64 *) now;
-}
-
-static Tally *
-find_tally (RegiondRefusals *self,
-            guint32          uid,
-            gint64           now)
-{
-  Tally *tally = g_hash_table_lookup (self->tallies, GUINT_TO_POINTER (uid));
-
-  if (tally != NULL)
-    return tally;
-
-  g_hash_table_foreach_remove (self->tallies, is_settled, &now);
-  tally = g_new0 (Tally, 1);
-  tally->since = now;
-  g_hash_table_insert (self->tallies, GUINT_TO_POINTER (uid), tally);
-  return tally;
-}
-
-gboolean
-regiond_refusals_count (RegiondRefusals *self,
-                        guint32          uid,
-                        gint64           now,
-                        guint           *omitted)
-{
-  Tally *tally = find_tally (self, uid, now);
-
-  if (tally->since + G_USEC_PER_SEC <= now)
-    {
-      tally->since = now;
-      tally->told = 0;
-    }
-  if (tally->told == REGIOND_REFUSALS_MOST)
-    {
-      tally->omitted++;
-      return FALSE;
-    }
-
-  tally->told++;
-  *omitted = tally->omitted;
-  tally->omitted = 0;
-  return TRUE;
 }
 
 static void
@@ -111,7 +54,7 @@ tell (RegiondRefusals          *self,
   guint omitted;
 
   if (!regiond_client_is_known (call->client) || regiond_client_is_gone (call->client) ||
-      !regiond_refusals_count (self, uid, g_get_monotonic_time (), &omitted))
+      !regiond_tally_count (self->tally, uid, g_get_monotonic_time (), &omitted))
     return;
 
   name = g_dbus_error_encode_gerror (error);

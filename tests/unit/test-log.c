@@ -4,12 +4,15 @@
 /* What the last line's fields were; NULL where there is none. */
 static GHashTable *fields;
 
+static guint lines;
+
 static GLogWriterOutput
 capture (GLogLevelFlags   level,
          const GLogField *written,
          gsize            n,
          gpointer         data)
 {
+  lines++;
   g_hash_table_remove_all (fields);
   for (gsize i = 0; i < n; i++)
     g_hash_table_insert (fields, g_strdup (written[i].key), g_strdup (written[i].value));
@@ -83,6 +86,44 @@ test_unknown (void)
   g_assert_cmpstr (get ("MESSAGE"), ==, "refusal shm0 of :1.3: left");
 }
 
+/* Whoever is refused without end, everything else is kept. */
+static void
+test_flood (void)
+{
+  const RegiondRecord refusal = { .event = "refusal", .device = "shm0", .owner = ":1.4", .uid = 1000, .reason = "taken" };
+  const RegiondRecord neighbours = { .event = "refusal", .device = "shm0", .owner = ":1.5", .uid = 1001 };
+  const RegiondRecord grant = { .event = "grant", .device = "shm0", .owner = ":1.4", .uid = 1000 };
+  guint before, made = 0, kept;
+  g_autofree char *others = NULL, *line = NULL;
+
+  before = lines;
+  while (lines - before == made && made < 1000)
+    {
+      regiond_log (&refusal);
+      made++;
+    }
+  kept = lines - before;
+  g_assert_cmpuint (kept, <, 1000);
+  regiond_log (&neighbours);
+  g_assert_cmpstr (get ("REGIOND_UID"), ==, "1001");
+  regiond_log (&grant);
+  g_assert_cmpstr (get ("REGIOND_EVENT"), ==, "grant");
+  g_assert_cmpuint (lines - before, ==, kept + 2);
+
+  /* None is lost: what was not kept is in the number. */
+  while (get ("REGIOND_OMITTED") == NULL)
+    {
+      g_usleep (1000);
+      regiond_log (&refusal);
+      made++;
+    }
+  others = g_strdup_printf ("%u", made - kept - 1);
+  line = g_strdup_printf ("refusal shm0 of :1.4 (uid 1000, pid 0): taken (%s other refusals of this user's were not logged)",
+                          others);
+  g_assert_cmpstr (get ("REGIOND_OMITTED"), ==, others);
+  g_assert_cmpstr (get ("MESSAGE"), ==, line);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -96,6 +137,7 @@ main (int   argc,
   g_test_add_func ("/log/an-end-tells-why-and-root-has-a-number", test_root);
   g_test_add_func ("/log/a-reset-is-nobodys", test_nobody);
   g_test_add_func ("/log/who-left-too-early-has-no-number", test_unknown);
+  g_test_add_func ("/log/a-flood-of-refusals-keeps-nothing-else-out", test_flood);
   status = g_test_run ();
   g_hash_table_unref (fields);
   return status;

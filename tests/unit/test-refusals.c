@@ -5,65 +5,6 @@
 
 #include <unistd.h>
 
-#define ALICE 1000
-#define BOB 1001
-#define SECOND G_USEC_PER_SEC
-
-/* Refuses @n of @uid's at @now: how many are told, and how many the last of those says were not. */
-static guint
-refuse (RegiondRefusals *refusals,
-        guint32          uid,
-        gint64           now,
-        guint            n,
-        guint           *omitted)
-{
-  guint told = 0;
-
-  for (guint i = 0; i < n; i++)
-    told += regiond_refusals_count (refusals, uid, now, omitted);
-  return told;
-}
-
-static RegiondRefusals *
-make_refusals (Fixture *fixture)
-{
-  g_autoptr (GDBusConnection) connection = fixture_connect (fixture);
-
-  return regiond_refusals_new (connection);
-}
-
-static void
-test_a_flood (void)
-{
-  g_autoptr (Fixture) fixture = fixture_new ();
-  g_autoptr (RegiondRefusals) refusals = make_refusals (fixture);
-  guint omitted = 99;
-
-  g_assert_cmpuint (refuse (refusals, ALICE, SECOND, 1000, &omitted), ==, REGIOND_REFUSALS_MOST);
-  g_assert_cmpuint (omitted, ==, 0);
-  g_assert_cmpuint (refuse (refusals, ALICE, 2 * SECOND - 1, 10, &omitted), ==, 0);
-  g_assert_cmpuint (refuse (refusals, ALICE, 2 * SECOND, 1, &omitted), ==, 1);
-  g_assert_cmpuint (omitted, ==, 1000);
-  g_assert_cmpuint (refuse (refusals, ALICE, 2 * SECOND, 1, &omitted), ==, 1);
-  g_assert_cmpuint (omitted, ==, 0);
-}
-
-static void
-test_a_neighbour (void)
-{
-  g_autoptr (Fixture) fixture = fixture_new ();
-  g_autoptr (RegiondRefusals) refusals = make_refusals (fixture);
-  guint omitted = 99;
-
-  refuse (refusals, ALICE, SECOND, 1000, &omitted);
-  g_assert_cmpuint (refuse (refusals, BOB, SECOND, 1, &omitted), ==, 1);
-  g_assert_cmpuint (omitted, ==, 0);
-  /* Whoever comes first makes room, and what is owed is not forgotten. */
-  g_assert_cmpuint (refuse (refusals, BOB + 1, 60 * SECOND, 1, &omitted), ==, 1);
-  g_assert_cmpuint (refuse (refusals, ALICE, 60 * SECOND, 1, &omitted), ==, 1);
-  g_assert_cmpuint (omitted, ==, 1000 - REGIOND_REFUSALS_MOST);
-}
-
 /* Somebody whom the bus tells of them from now on. */
 static Ear *
 hear (GDBusConnection *onlooker)
@@ -146,8 +87,6 @@ test_mistakes_are_nobodys_business (void)
 static void
 add_tests (void)
 {
-  g_test_add_func ("/refusals/a-flood-is-counted-not-told", test_a_flood);
-  g_test_add_func ("/refusals/a-flood-silences-no-neighbour", test_a_neighbour);
   g_test_add_func ("/refusals/everybody-hears", test_everybody_hears);
   g_test_add_func ("/refusals/what-nobody-could-have", test_nobody_could_have_it);
   g_test_add_func ("/refusals/mistakes-are-nobodys-business", test_mistakes_are_nobodys_business);
