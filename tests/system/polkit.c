@@ -166,15 +166,32 @@ polkit_set_rules (GDBusConnection *root,
   write_until (RULES_FILE, rules_in_force, &probe);
 }
 
+char *
+polkit_read_log (void)
+{
+  char *log = NULL;
+
+  g_assert_true (g_file_get_contents (POLKIT_LOG, &log, NULL, NULL));
+  return log;
+}
+
 guint
 polkit_count_log (const char *word)
 {
-  g_autofree char *log = NULL;
-  g_auto (GStrv) parts = NULL;
+  g_autofree char *log = polkit_read_log ();
+  g_auto (GStrv) parts = g_strsplit (log, word, -1);
 
-  g_assert_true (g_file_get_contents (POLKIT_LOG, &log, NULL, NULL));
-  parts = g_strsplit (log, word, -1);
   return log[0] != '\0' ? g_strv_length (parts) - 1 : 0;
+}
+
+void
+polkit_expect_details (gboolean let_in)
+{
+  g_autofree char *log = polkit_read_log ();
+  const char *seen = g_strrstr (log, "DETAIL");
+
+  if (!let_in)
+    g_error ("a rule saw something else: %s", seen ? seen : "nothing");
 }
 
 void

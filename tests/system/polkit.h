@@ -16,6 +16,17 @@
   "polkit.addRule(function(action, subject) {" \
   "  if (action.id.indexOf('org.regiond1.') == 0) return polkit.Result.YES; });\n"
 
+/* Everybody, if every detail is as WANTED says ("{ device: 'shm0', label: '' }": '' for what is not there); polkitd's
+ * log has what is not. */
+#define RULES_DETAILS(wanted) \
+  "polkit.addRule(function(action, subject) {" \
+  "  if (action.id.indexOf('org.regiond1.') != 0) return undefined;" \
+  "  var wanted = " wanted ";" \
+  "  for (var key in wanted) if ((action.lookup(key) || '') !== wanted[key]) {" \
+  "    polkit.log('DETAIL ' + key + ' is ' + action.lookup(key));" \
+  "    return polkit.Result.NO; }" \
+  "  return polkit.Result.YES; });\n"
+
 /* Starts the real polkitd on the test's bus and waits until it answers. */
 Process *polkit_start (GDBusConnection *root);
 
@@ -35,6 +46,12 @@ void polkit_write_rules (const char *rules);
 
 /* How often a rule has written a line with WORD into polkitd's log (polkit.log). */
 guint polkit_count_log (const char *word);
+
+/* All that polkitd and its rules have told so far. */
+char *polkit_read_log (void);
+
+/* The test fails if somebody was not LET_IN by RULES_DETAILS, with the detail that was otherwise. */
+void polkit_expect_details (gboolean let_in);
 
 /*
  * Makes IMPLICIT ("auth_admin_keep", "yes") the default of every shipped action,

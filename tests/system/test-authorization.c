@@ -5,16 +5,6 @@
 
 #include "scene.h"
 
-/* Yes, if every detail is as WANTED says; what is not is in polkitd's log. */
-#define RULES_DETAILS(wanted) \
-  "polkit.addRule(function(action, subject) {" \
-  "  if (action.id.indexOf('org.regiond1.') != 0) return undefined;" \
-  "  var wanted = " wanted ";" \
-  "  for (var key in wanted) if ((action.lookup(key) || '') !== wanted[key]) {" \
-  "    polkit.log('DETAIL ' + key + ' is ' + action.lookup(key));" \
-  "    return polkit.Result.NO; }" \
-  "  return polkit.Result.YES; });\n"
-
 #define RULES_DENY \
   "polkit.addRule(function(action, subject) {" \
   "  if (action.id.indexOf('org.regiond1.') == 0) return polkit.Result.NO; });\n"
@@ -95,16 +85,6 @@ test_a_group_is_let_in_and_others_are_not (World *world,
   expect_refused (stranger, "rwm", NEEDS_PROMPT, ACTION_WRITE);
 }
 
-static void
-expect_details (void)
-{
-  g_autofree char *log = NULL;
-
-  g_file_get_contents (SANDBOX_DIR "/polkitd.log", &log, NULL, NULL);
-  if (log && strstr (log, "DETAIL"))
-    g_error ("a rule saw something else: %s", strstr (log, "DETAIL"));
-}
-
 static gboolean
 is_let_in (Person *person,
            const char *access,
@@ -123,16 +103,11 @@ test_a_rule_sees_every_detail (World *world,
                                Person *alice,
                                Person *bob)
 {
-  gboolean allowed;
-
   world_set_rules (world, RULES_DETAILS ("{ device: 'shm0', backend: 'memory', region: 'bar2', region_kind: 'memory',"
                                          "  access: 'rm', offset: '0', length: '1048576', exclusive: 'false',"
                                          "  mechanism: 'memfd', revocation: 'detached', label: 'my word', proof: '',"
                                          "  address: '' }"));
-  g_unlink (SANDBOX_DIR "/polkitd.log");
-  allowed = is_let_in (alice, "rm", "{'label': <'my word'>}");
-  expect_details ();
-  g_assert_true (allowed);
+  polkit_expect_details (is_let_in (alice, "rm", "{'label': <'my word'>}"));
   /* Each of these differs in one detail. */
   g_assert_false (is_let_in (alice, "rwm", "{'label': <'my word'>}"));
   g_assert_false (is_let_in (alice, "rm", "{'label': <'another'>}"));
