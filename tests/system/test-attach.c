@@ -489,6 +489,27 @@ test_polkit_is_told_of_the_proof (World *world,
   his = person_attach (bob, shown, "{'access': <'rm'>}");
 }
 
+/* Asked again it is asked about as it was then: what was opened beside it is another question. */
+static void
+test_a_change_of_policy_tells_it_from_an_open (World *world,
+                                               Person *alice,
+                                               Person *bob)
+{
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rw", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
+  g_autoptr (Opened) his = person_attach (bob, shown, "{}");
+  g_autoptr (Opened) opened = person_open (bob, "shm0", "bar2", "rw", "{}");
+
+  world_set_rules (world, "polkit.addRule(function(action, subject) {"
+                          "  if (action.id.indexOf('org.regiond1.') != 0) return undefined;"
+                          "  return action.lookup('proof') == 'fd' ? polkit.Result.NO : polkit.Result.YES; });");
+  person_wait_signal (bob, his->path, "Ended ('withdrawn',)");
+  g_free (person_fail (bob, "ENOTCONN", "pread", his->fd, "0", NULL));
+  g_free (person_do (bob, "pread", opened->fd, "0", NULL));
+  g_free (person_do (alice, "pread", hers->fd, "0", NULL));
+  person_expect_no_signal (alice);
+}
+
 static void
 test_an_attached_lease_counts (void)
 {
@@ -553,6 +574,8 @@ main (int argc,
   scene_add ("/attach/a-descriptor-that-cannot-be-closed-stops-nobody", RULES_ALLOW_ALL,
              test_a_descriptor_that_cannot_be_closed_stops_nobody);
   scene_add ("/attach/polkit-is-told-of-the-proof", RULES_ALLOW_ALL, test_polkit_is_told_of_the_proof);
+  scene_add ("/attach/a-change-of-policy-tells-it-from-an-open", RULES_ALLOW_ALL,
+             test_a_change_of_policy_tells_it_from_an_open);
   g_test_add_func ("/attach/an-attached-lease-counts", test_an_attached_lease_counts);
   scene_add ("/attach/what-ends-while-polkit-is-asked-is-not-had", RULES_ALLOW_ALL,
              test_what_ends_while_polkit_is_asked_is_not_had);

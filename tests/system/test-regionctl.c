@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "tool.h"
 #include "world.h"
 
@@ -294,6 +295,45 @@ test_attach (void)
   result_assert (result, 1);
   g_assert_cmpstr (result->err, ==, "");
   g_assert_cmpuint (world_count_leases (world), ==, 0);
+}
+
+#define FLAG SANDBOX_DIR "/alice-has-left"
+#define ATTACHED SANDBOX_DIR "/attached"
+
+static gboolean
+has_attached (gpointer data)
+{
+  g_autofree char *shown = NULL;
+
+  return g_file_get_contents (ATTACHED, &shown, NULL, NULL) && g_str_equal (shown, "ring\n");
+}
+
+/* Without a mapping, too: hers ends with her, and his is his own. */
+static void
+test_attach_to_what_another_user_has (void)
+{
+  g_autoptr (World) world = allow_all ();
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rw", "{}");
+  g_autofree char *installed = sandbox_installed ("usr/bin/regionctl");
+  g_autofree char *program = command_publish (installed);
+  g_autofree char *shown = NULL;
+  const char *const argv[] = { "/usr/bin/setpriv", "--reuid=2002", "--regid=2002", "--init-groups", program, "attach",
+                               "3=ring", "--", "sh", "-c", "echo $LISTEN_FDNAMES; until [ -e " FLAG " ]; do sleep 0.01;"
+                               "done; id -u; head -c 5 /proc/self/fd/3", NULL };
+  int fd = person_give (alice, hers->fd);
+  g_autoptr (Process) bobs = process_spawn (argv, NULL, (const ProcessFd[]){ { fd, 3 }, { -1, 0 } }, ATTACHED);
+
+  g_assert_cmpint (pwrite (fd, "hello", 5, 0), ==, 5);
+  close (fd);
+  wait_until (has_attached, NULL, 10000, "regionctl having a region of its own");
+  person_kill (alice);
+  world_wait_gone (world, hers->path, 5000);
+  sandbox_write (FLAG, "");
+  g_assert_cmpint (process_wait (bobs), ==, 0);
+  g_assert_true (g_file_get_contents (ATTACHED, &shown, NULL, NULL));
+  g_assert_cmpstr (shown, ==, "ring\n2002\nhello");
+  world_wait_no_leases (world, 5000);
 }
 
 static void
@@ -655,6 +695,7 @@ main (int argc,
   g_test_add_func ("/regionctl/exec/fds", test_exec_fds);
   g_test_add_func ("/regionctl/exec/status", test_exec_status);
   g_test_add_func ("/regionctl/attach", test_attach);
+  g_test_add_func ("/regionctl/attach/to-what-another-user-has", test_attach_to_what_another_user_has);
   g_test_add_func ("/regionctl/attach/to-nothing", test_attach_to_nothing);
   g_test_add_func ("/regionctl/exec/lifetime", test_exec_lifetime);
   g_test_add_func ("/regionctl/exec/keeps-no-fd", test_exec_keeps_no_fd);
