@@ -38,7 +38,7 @@ expect file \
   "${units#/}/regiond.service" \
   etc/xdg/autostart/regiond-agent.desktop \
   etc/regiond/regiond.conf
-for page in man8/regiond.8 man8/regiond-agent.8 man1/regionctl.1 man5/regiond.conf.5; do
+for page in man8/regiond.8 man8/regiond-agent.8 man1/regionctl.1 man5/regiond.conf.5 man5/org.regiond1.policy.5; do
   if [ -s "$stage/usr/share/man/$page.gz" ]; then
     continue
   fi
@@ -53,6 +53,11 @@ fi
 program=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$stage/${units#/}/regiond.service")
 if [ ! -x "$stage$program" ]; then
   echo "systemd would start $program, which is not installed" >&2
+  missing=1
+fi
+program=$(sed -n 's/^Exec=\([^ ]*\).*/\1/p' "$stage/etc/xdg/autostart/regiond-agent.desktop")
+if [ ! -x "$stage$program" ]; then
+  echo "desktops would start $program, which is not installed" >&2
   missing=1
 fi
 # By systemd's own count, in tenths; regiond(8) tells the figure.
