@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
 #include <string.h>
 
 #include "command.h"
@@ -167,6 +168,48 @@ test_shell (Kept *kept,
   expect_ids (script);
 }
 
+/* It is gone, and the region is the program's until that ends. */
+static void
+test_agent (Kept *kept,
+            gconstpointer data)
+{
+  g_autofree char *script = find_example ("region-agent.py");
+  g_autoptr (Tool) tool = tool_start_program (script, "loose", "bar2", "rw", "sh", "-c",
+                                              "echo $LISTEN_FDS $LISTEN_FDNAMES >&3; echo; ls -m /proc/$$/fd; read line",
+                                              NULL);
+  g_autofree char *line = tool_read_line (tool), *empty = tool_read_line (tool), *fds = tool_read_line (tool);
+  g_autofree char *lease = NULL;
+  guint pid;
+
+  g_assert_cmpint (sscanf (line, "process %u has %ms", &pid, &lease), ==, 2);
+  g_assert_cmpstr (fds, ==, "0, 1, 2, 3");
+  g_assert_true (g_subprocess_wait_check (tool->process, NULL, NULL));
+  stay_expect_text (kept->stay, "1 bar2\n");
+  world_expect_string (kept->world, lease, LEASE_INTERFACE, "Owner", "");
+  world_expect_string (kept->world, lease, LEASE_INTERFACE, "State", "active");
+  g_assert_cmpuint (world_get_uint (kept->world, lease, LEASE_INTERFACE, "Pid"), ==, pid);
+
+  tool_close_input (tool);
+  kept_wait_alone (kept);
+}
+
+static void
+test_agent_refused (Kept *kept,
+                    gconstpointer data)
+{
+  g_autofree char *script = find_example ("region-agent.py");
+  g_autoptr (Tool) tool = NULL;
+  g_autoptr (Result) result = NULL;
+
+  world_set_rules (kept->world, "polkit.addRule(function(action, subject) {"
+                                "  if (action.id != 'org.regiond1.delegate') return polkit.Result.YES; });");
+  tool = tool_start_program (script, "loose", "bar2", "rw", "echo", "it runs", NULL);
+  result = tool_finish (tool);
+  result_assert (result, 1);
+  g_assert_nonnull (strstr (result->err, "org.regiond1.delegate"));
+  g_assert_cmpstr (result->out, ==, "");
+}
+
 /* Those that other tests use, each with a region; here with a device that is not there. */
 static void
 test_any_id (Kept *kept,
@@ -205,6 +248,8 @@ main (int argc,
   ADD ("c", test_c);
   ADD ("python", test_python);
   ADD ("shell", test_shell);
+  ADD ("agent", test_agent);
+  ADD ("agent/refused", test_agent_refused);
   ADD ("any-id", test_any_id);
   return g_test_run ();
 }
