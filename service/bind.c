@@ -94,7 +94,8 @@ bind_device (Bind    *self,
   g_autoptr (RegiondIdentity) identity = regiond_binding_find (self->binding, self->identity->address, error);
   g_auto (GStrv) plan = NULL;
 
-  if (identity == NULL || (plan = regiond_binding_plan (self->binding, identity, self->group, error)) == NULL)
+  if (identity == NULL || !regiond_settings_check_pci (self->daemon->settings, identity, error) ||
+      (plan = regiond_binding_plan (self->binding, identity, self->group, error)) == NULL)
     return FALSE;
   return regiond_binding_bind (self->binding, (const char *const *) plan, self->force, error);
 }

@@ -2,7 +2,6 @@
 #include "inventory.h"
 
 #include "backends/vfio.h"
-#include "backends/vfio/address.h"
 #include "backends/vfio/command.h"
 #include "backends/vfio/kernel.h"
 #include "device.h"
@@ -102,17 +101,6 @@ describe_drivers (const RegiondIdentity *identity,
   return g_string_free (text, FALSE);
 }
 
-static const RegiondPciSettings *
-find_settings (RegiondInventory      *self,
-               const RegiondIdentity *identity)
-{
-  RegiondAddress address;
-
-  /* It has been made from one. */
-  regiond_address_parse (identity->address, &address);
-  return regiond_settings_find_pci (self->daemon->settings, &address, identity->vendor, identity->device);
-}
-
 static RegiondBackend *
 make_backend (RegiondInventory *self,
               Item             *item,
@@ -121,7 +109,7 @@ make_backend (RegiondInventory *self,
   RegiondVfioSetup setup = {
     .identity = item->identity,
     .sysfs = item->sysfs,
-    .settings = find_settings (self, item->identity),
+    .settings = regiond_settings_find_pci (self->daemon->settings, item->identity),
     .unsafe_noiommu = self->daemon->settings->unsafe_noiommu,
     .folder = self->folder,
     .loans = self->loans,
@@ -133,13 +121,14 @@ make_backend (RegiondInventory *self,
   return regiond_vfio_backend_new (&setup, error);
 }
 
-/* Puts it on the bus. */
+/* Puts it on the bus. One that is left out is not: nobody can ask for it, but what was lent of it is claimed. */
 static RegiondDevice *
 show (RegiondInventory *self,
       Item             *item,
       GError          **error)
 {
-  const RegiondPciSettings *settings = find_settings (self, item->identity);
+  const RegiondPciSettings *settings = regiond_settings_find_pci (self->daemon->settings, item->identity);
+  g_autoptr (GError) left_out = NULL;
   RegiondDeviceTerms terms = {
     .id = item->identity->id,
     .description = settings != NULL && settings->description != NULL ? settings->description : item->identity->description,
@@ -147,8 +136,15 @@ show (RegiondInventory *self,
     .identity = item->identity,
     .backend = item->backend,
   };
-  RegiondDevice *device = regiond_daemon_add_device (self->daemon, &terms, error);
+  RegiondDevice *device;
 
+  if (!regiond_settings_check_pci (self->daemon->settings, item->identity, &left_out))
+    {
+      g_warning ("Device %s is left out: %s", item->address, left_out->message);
+      return regiond_device_new (self->daemon, &terms);
+    }
+
+  device = regiond_daemon_add_device (self->daemon, &terms, error);
   return device != NULL ? g_object_ref (device) : NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "settings.h"
 
+#include "error.h"
 #include "guard.h"
 #include "keyfile.h"
 #include "region.h"
@@ -68,6 +69,7 @@ static void
 pci_settings_free (RegiondPciSettings *self)
 {
   g_free (self->id);
+  g_free (self->fault);
   g_free (self->description);
   g_strfreev (self->zero_regions);
   g_free (self);
@@ -95,6 +97,7 @@ regiond_settings_free (RegiondSettings *self)
 {
   g_ptr_array_unref (self->devices);
   g_ptr_array_unref (self->pci_devices);
+  g_free (self->fault);
   g_free (self);
 }
 
@@ -346,31 +349,39 @@ load_memory_device (RegiondSettings *settings,
 
 /* "1af4:1110", every device that has these, or an address. */
 static gboolean
-read_match (RegiondPciSettings *self,
-            RegiondKeyFile     *file,
-            GError            **error)
+parse_match (RegiondPciSettings *self,
+             const char         *text)
 {
-  g_autofree char *text = NULL;
-  g_auto (GStrv) ids = NULL;
+  g_auto (GStrv) ids = g_strsplit (text, ":", -1);
   guint64 vendor, device;
 
-  if (!regiond_key_file_get_string (file, "Device", "Match", &text, error))
-    return FALSE;
-  if (text == NULL)
-    return regiond_key_file_refuse_group (file, "Device", "has no Match", error);
-
   self->by_address = regiond_address_parse_short (text, &self->address);
-  ids = g_strsplit (text, ":", -1);
   if (self->by_address)
     return TRUE;
   if (g_strv_length (ids) != 2 || strlen (ids[0]) != 4 || strlen (ids[1]) != 4 ||
       !g_ascii_string_to_unsigned (ids[0], 16, 0, G_MAXUINT16, &vendor, NULL) ||
       !g_ascii_string_to_unsigned (ids[1], 16, 0, G_MAXUINT16, &device, NULL))
-    return regiond_key_file_refuse (file, "Device", "Match", text,
-                                    "a vendor's and a device's id (1af4:1110) or a PCI address (0000:00:10.0)", error);
+    return FALSE;
 
   self->vendor = vendor;
   self->device = device;
+  return TRUE;
+}
+
+static gboolean
+read_match (RegiondPciSettings *self,
+            RegiondKeyFile     *file,
+            GError            **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!regiond_key_file_get_string (file, "Device", "Match", &text, error))
+    return FALSE;
+  if (text == NULL)
+    return regiond_key_file_refuse_group (file, "Device", "has no Match", error);
+  if (!parse_match (self, text))
+    return regiond_key_file_refuse (file, "Device", "Match", text,
+                                    "a vendor's and a device's id (1af4:1110) or a PCI address (0000:00:10.0)", error);
   return TRUE;
 }
 
@@ -468,20 +479,90 @@ load_device (RegiondSettings *self,
                                   error);
 }
 
+/* The devices that a line of @text matches have a file with a fault. FALSE: there is no such line. */
+static gboolean
+blame_matched (RegiondSettings *self,
+               const char      *id,
+               const char      *text,
+               const char      *fault)
+{
+  g_autoptr (GRegex) line = g_regex_new ("^[ \\t]*Match[ \\t]*=[ \\t]*(\\S*)", G_REGEX_MULTILINE | G_REGEX_RAW, 0, NULL);
+  g_autoptr (GMatchInfo) found = NULL;
+  gboolean blamed = FALSE;
+
+  for (g_regex_match (line, text, 0, &found); g_match_info_matches (found); g_match_info_next (found, NULL))
+    {
+      g_autoptr (RegiondPciSettings) device = g_new0 (RegiondPciSettings, 1);
+      g_autofree char *match = g_match_info_fetch (found, 1);
+
+      if (!parse_match (device, match))
+        continue;
+      device->id = g_strdup (id);
+      device->fault = g_strdup (fault);
+      g_ptr_array_add (self->pci_devices, g_steal_pointer (&device));
+      blamed = TRUE;
+    }
+
+  return blamed;
+}
+
+static void
+blame_all (RegiondSettings *self,
+           const char      *fault)
+{
+  if (self->fault == NULL)
+    self->fault = g_strdup (fault);
+}
+
+/* What a faulty file demands for its PCI devices is not known, and without that they are not to be served, as they
+ * would be without a file. Whose it is its lines tell, though it be no key file. */
+static void
+blame (RegiondSettings *self,
+       const char      *id,
+       const char      *path,
+       const char      *fault)
+{
+  g_autofree char *text = NULL;
+
+  if (g_file_get_contents (path, &text, NULL, NULL) &&
+      (g_regex_match_simple ("^[ \\t]*(Backend[ \\t]*=[ \\t]*memory[ \\t]*$|\\[Region )", text,
+                             G_REGEX_MULTILINE | G_REGEX_RAW, 0) ||
+       blame_matched (self, id, text, fault)))
+    return;
+
+  blame_all (self, fault);
+}
+
 /* File name -> path, the earlier directory's winning. */
 static void
-list_files (const char *directory,
-            GHashTable *files)
+list_files (RegiondSettings *self,
+            const char      *directory,
+            GHashTable      *files)
 {
   g_autofree char *path = g_build_filename (directory, "devices.d", NULL);
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDir) dir = g_dir_open (path, 0, &error);
   const char *name;
 
+  if (error != NULL && !g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+    {
+      g_warning ("What devices are described in %s cannot be read: %s", path, error->message);
+      blame_all (self, error->message);
+    }
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
       if (g_str_has_suffix (name, SUFFIX) && !g_hash_table_contains (files, name))
         g_hash_table_insert (files, g_strdup (name), g_build_filename (path, name, NULL));
     }
+}
+
+/* A link to /dev/null. */
+static gboolean
+is_masked (const char *path)
+{
+  g_autofree char *target = g_file_read_link (path, NULL);
+
+  return g_strcmp0 (target, "/dev/null") == 0;
 }
 
 static void
@@ -492,16 +573,20 @@ load_devices (RegiondSettings   *self,
   g_autoptr (GList) names = NULL;
 
   for (; *directories != NULL; directories++)
-    list_files (*directories, files);
+    list_files (self, *directories, files);
 
   names = g_list_sort (g_hash_table_get_keys (files), (GCompareFunc) strcmp);
   for (GList *l = names; l != NULL; l = l->next)
     {
+      const char *path = g_hash_table_lookup (files, l->data);
       g_autofree char *id = g_strndup (l->data, strlen (l->data) - strlen (SUFFIX));
       g_autoptr (GError) error = NULL;
 
-      if (!load_device (self, id, g_hash_table_lookup (files, l->data), &error))
-        g_warning ("Device %s is left out: %s", id, error->message);
+      if (!is_masked (path) && !load_device (self, id, path, &error))
+        {
+          g_warning ("Device %s is left out: %s", id, error->message);
+          blame (self, id, path, error->message);
+        }
     }
 }
 
@@ -542,20 +627,18 @@ regiond_settings_load (const char *const *directories,
 
 static gboolean
 matches (const RegiondPciSettings *self,
-         const RegiondAddress     *address,
-         guint32                   vendor,
-         guint32                   device)
+         const RegiondIdentity    *identity)
 {
+  RegiondAddress address;
+
   if (self->by_address)
-    return regiond_address_equal (&self->address, address);
-  return self->vendor == vendor && self->device == device;
+    return regiond_address_parse (identity->address, &address) && regiond_address_equal (&self->address, &address);
+  return self->vendor == identity->vendor && self->device == identity->device;
 }
 
 const RegiondPciSettings *
 regiond_settings_find_pci (const RegiondSettings *self,
-                           const RegiondAddress  *address,
-                           guint32                vendor,
-                           guint32                device)
+                           const RegiondIdentity *identity)
 {
   const RegiondPciSettings *found = NULL;
 
@@ -563,9 +646,27 @@ regiond_settings_find_pci (const RegiondSettings *self,
     {
       const RegiondPciSettings *settings = g_ptr_array_index (self->pci_devices, i);
 
-      if (matches (settings, address, vendor, device) && (found == NULL || (settings->by_address && !found->by_address)))
+      if (matches (settings, identity) && (found == NULL || (settings->by_address && !found->by_address)))
         found = settings;
     }
 
   return found;
+}
+
+gboolean
+regiond_settings_check_pci (const RegiondSettings *self,
+                            const RegiondIdentity *identity,
+                            GError               **error)
+{
+  const RegiondPciSettings *found = regiond_settings_find_pci (self, identity);
+  const char *fault = found != NULL ? found->fault : self->fault;
+
+  if (fault == NULL)
+    return TRUE;
+
+  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_FAILED,
+               "What its file in devices.d demands %s: %s; mend it%s, and start regiond again",
+               found != NULL ? "is not known" : "is not known, if it has one", fault,
+               found != NULL ? "" : ", or give the device a file of its own");
+  return FALSE;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/vfio/address.h"
+#include "backends/vfio/identity.h"
 #include "terms.h"
 
 #include <gio/gio.h>
@@ -24,6 +25,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondDeviceSettings, regiond_device_settings_fr
  * no file matches are served as well, by the defaults. */
 typedef struct {
   char             *id; /* of the file */
+  char             *fault; /* what is wrong with it: its devices are not served, and nothing else of it is known; NULL */
   gboolean          by_address; /* matches the device at @address; else all of @vendor and @device */
   RegiondAddress    address;
   guint32           vendor;
@@ -50,20 +52,24 @@ typedef struct {
   gboolean   unsafe_noiommu; /* devices are lent where no IOMMU isolates them */
   GPtrArray *devices;        /* RegiondDeviceSettings, by id */
   GPtrArray *pci_devices;    /* RegiondPciSettings, by id */
+  char      *fault;          /* of a file that may be any PCI device's: those without one are not served; NULL */
 } RegiondSettings;
 
 /* Reads the NULL-terminated directories; a file of an earlier one masks the
  * file of the same name in a later one. Directories that are not there are
- * passed over. An error in regiond.conf is returned; one in a device's file is
- * a warning that leaves the device out. */
+ * passed over, links to /dev/null as well. An error in regiond.conf is returned; one in a
+ * device's file is a warning that leaves the device out. */
 RegiondSettings *regiond_settings_load (const char *const *directories, GError **error);
 void             regiond_settings_free (RegiondSettings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondSettings, regiond_settings_free)
 
 /* Of the files that match a PCI device the one that names its address, else the
  * first by its name; NULL where none does. */
-const RegiondPciSettings *regiond_settings_find_pci (const RegiondSettings *self, const RegiondAddress *address,
-                                                     guint32 vendor, guint32 device);
+const RegiondPciSettings *regiond_settings_find_pci (const RegiondSettings *self, const RegiondIdentity *identity);
+
+/* FALSE with Failed: it is not to be served, since its file has a mistake, or one may be its that cannot be read. What
+ * it demands (a minimum revocation, strict authorization) would be missing. */
+gboolean         regiond_settings_check_pci (const RegiondSettings *self, const RegiondIdentity *identity, GError **error);
 
 /* What data/dbus/org.regiond1.conf lets be under way from regiond to its
  * clients at once (max_incoming_unix_fds); the bus does not tell what it has. */

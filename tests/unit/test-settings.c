@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "error.h"
 #include "fixture.h"
 #include "region.h"
 #include "settings.h"
@@ -347,15 +348,13 @@ test_faulty_device (void)
 
 static const char *
 find_id (RegiondSettings *settings,
-         const char      *text,
+         const char      *address,
          guint32          vendor_id,
          guint32          device_id)
 {
-  const RegiondPciSettings *found;
-  RegiondAddress address;
+  RegiondIdentity identity = { .address = (char *) address, .vendor = vendor_id, .device = device_id };
+  const RegiondPciSettings *found = regiond_settings_find_pci (settings, &identity);
 
-  g_assert_true (regiond_address_parse (text, &address));
-  found = regiond_settings_find_pci (settings, &address, vendor_id, device_id);
   return found != NULL ? found->id : NULL;
 }
 
@@ -392,6 +391,95 @@ test_pci (void)
   g_assert_cmpstr (find_id (settings, "0000:00:10.0", 0x1af4, 0x1110), ==, "c");
   g_assert_cmpstr (find_id (settings, "0000:00:10.0", 0x1234, 0x11e8), ==, "c");
   g_assert_cmpstr (find_id (settings, "0001:00:10.0", 0x1234, 0x11e8), ==, NULL);
+}
+
+static gboolean
+is_served (RegiondSettings *settings,
+           const char      *address,
+           guint32          vendor_id,
+           guint32          device_id)
+{
+  RegiondIdentity identity = { .address = (char *) address, .vendor = vendor_id, .device = device_id };
+  g_autoptr (GError) error = NULL;
+
+  if (regiond_settings_check_pci (settings, &identity, &error))
+    return TRUE;
+
+  g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_FAILED);
+  g_assert_nonnull (strstr (error->message, "devices.d"));
+  return FALSE;
+}
+
+/* What a file with a mistake demands is not known: what it may be about is not served as if there were none. */
+static void
+test_pci_device_of_a_faulty_file (void)
+{
+  static const struct {
+    const char *text;
+    gboolean its, others, own; /* is it served: the ivshmem; another one; one that has a good file of its own? */
+  } cases[] = {
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nMinimumRevocation=imediate\n", FALSE, TRUE, TRUE },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nAuthorisation=strict\n", FALSE, TRUE, TRUE },
+    { "[Device]\nBackend=vfio\nAuthorization=Strict\n  Match = 00:10.0  \n", FALSE, TRUE, TRUE },
+    { "[Device]\nBackend=vfoi\nMatch=1af4:1110\n", FALSE, TRUE, TRUE },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\nMinimumRevocation\n", FALSE, TRUE, TRUE },
+    { "[Device]\nBackend=vfio\nMatch=8086:100e\nMatch=1af4:1110\n", FALSE, FALSE, TRUE },
+    { "[Device]\nBackend=vfio\nMatch=1af4:111\nMinimumRevocation=immediate\n", FALSE, FALSE, TRUE },
+    { "[Device]\nBackend=vfio\nMatsch=1af4:1110\n", FALSE, FALSE, TRUE },
+    { "", FALSE, FALSE, TRUE },
+    { "\177ELF\377\376\n", FALSE, FALSE, TRUE },
+    { "[Device]\nBackend=memory\nColour=red\n[Region a]\nSize=4K\n", TRUE, TRUE, TRUE },
+    { "[Device]\nBackend=memroy\n[Region a]\nSize=4K\n", TRUE, TRUE, TRUE },
+    { "[Device]\nBackend=memory\n[Region a\nSize=4K\n", TRUE, TRUE, TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (RegiondSettings) settings = NULL;
+
+      put (etc, "devices.d/bad.conf", cases[i].text);
+      put (etc, "devices.d/good.conf", "[Device]\nBackend=vfio\nMatch=00:11.0\n");
+      g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*bad.conf*");
+      settings = load (NULL);
+      g_test_assert_expected_messages ();
+      g_assert_cmpint (is_served (settings, "0000:00:10.0", 0x1af4, 0x1110), ==, cases[i].its);
+      g_assert_cmpint (is_served (settings, "0000:00:12.0", 0x8086, 0x100e), ==, cases[i].others);
+      g_assert_cmpint (is_served (settings, "0000:00:11.0", 0x1af4, 0x1110), ==, cases[i].own);
+    }
+}
+
+/* A link to /dev/null is no mistake: the vendor's file is not there. */
+static void
+test_masked (void)
+{
+  g_autoptr (RegiondSettings) settings = NULL;
+  g_autofree char *path = g_build_filename (etc, "devices.d", "card.conf", NULL);
+
+  put (vendor, "devices.d/card.conf", "[Device]\nBackend=vfio\nMatch=1af4:1110\nMinimumRevocation=immediate\n");
+  g_assert_cmpint (symlink ("/dev/null", path), ==, 0);
+  settings = load (NULL);
+  g_unlink (path);
+  g_assert_cmpuint (settings->pci_devices->len, ==, 0);
+  g_assert_true (is_served (settings, "0000:00:10.0", 0x1af4, 0x1110));
+}
+
+/* Which are described in it is not known, so none that is not described elsewhere is served. */
+static void
+test_folder_that_cannot_be_read (void)
+{
+  g_autoptr (RegiondSettings) settings = NULL;
+  g_autofree char *path = g_build_filename (etc, "devices.d", NULL);
+
+  put (vendor, "devices.d/card.conf", "[Device]\nBackend=vfio\nMatch=00:11.0\n");
+  g_assert_cmpint (g_rmdir (path), ==, 0);
+  put (etc, "devices.d", "no folder");
+  g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*devices.d cannot be read*");
+  settings = load (NULL);
+  g_test_assert_expected_messages ();
+  g_unlink (path);
+  g_mkdir (path, 0755);
+  g_assert_false (is_served (settings, "0000:00:10.0", 0x1af4, 0x1110));
+  g_assert_true (is_served (settings, "0000:00:11.0", 0x1af4, 0x1110));
 }
 
 static char *
@@ -436,6 +524,9 @@ main (int   argc,
   g_test_add_func ("/settings/a-file-tells-how-pci-devices-are-served", test_pci);
   g_test_add_func ("/settings/the-administrators-file-masks-the-vendors", test_mask);
   g_test_add_func ("/settings/a-faulty-device-is-left-out-and-the-others-served", test_faulty_device);
+  g_test_add_func ("/settings/a-pci-device-is-not-served-without-what-its-file-demands", test_pci_device_of_a_faulty_file);
+  g_test_add_func ("/settings/a-link-to-dev-null-is-no-mistake", test_masked);
+  g_test_add_func ("/settings/devices-are-not-served-where-their-folder-cannot-be-read", test_folder_that_cannot_be_read);
   status = g_test_run ();
   remove_directory (etc);
   remove_directory (vendor);

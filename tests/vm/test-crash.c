@@ -85,6 +85,31 @@ test_what_a_crash_has_left_is_cut_and_lent_when_it_is_gone (void)
   device_unbind (world, address, "{}");
 }
 
+/* It is not lent again, since what its file demands is not known; what was lent is taken all the same. */
+static void
+test_what_a_crash_has_left_is_cut_of_a_device_that_is_left_out (void)
+{
+  g_autofree char *address = guest_find (GUEST_IVSHMEM);
+  g_autofree char *id = device_id (address);
+  g_autofree char *map = NULL;
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Opened) opened = NULL;
+
+  world_set_rules (world, RULES_ALLOW_ALL);
+  device_bind (world, address, "{}");
+  opened = person_open (alice, id, "bar2", "rwm", "{}");
+  map = person_map (alice, opened->fd, "rw");
+  crash (world);
+  service_configure_device ("ring.conf", "[Device]\nBackend=vfio\nMatch=" GUEST_IVSHMEM "\nColour=red\n");
+  start_again (world);
+  g_assert_false (device_is_there (world, address));
+  expect_bus_error (alice, map);
+  /* Nobody else is to have that file. */
+  crash (world);
+  guest_give_back (address);
+}
+
 /* Its first BAR, decoded, as the test's own. */
 static volatile guint32 *
 map_registers (const char *address)
@@ -363,6 +388,8 @@ main (int argc,
   guest_init (&argc, &argv);
   g_test_add_func ("/crash/what-is-left-is-cut-and-lent-when-it-is-gone",
                    test_what_a_crash_has_left_is_cut_and_lent_when_it_is_gone);
+  g_test_add_func ("/crash/what-is-left-is-cut-of-a-device-that-is-left-out",
+                   test_what_a_crash_has_left_is_cut_of_a_device_that_is_left_out);
   g_test_add_func ("/crash/what-was-not-lent-is-not-touched", test_what_was_not_lent_is_not_touched);
   g_test_add_func ("/crash/who-dies-with-the-service-holds-up-nobody", test_who_dies_with_the_service_holds_up_nobody);
   g_test_add_func ("/crash/what-is-somebody-elses-is-claimed-when-he-lets-go",

@@ -136,6 +136,26 @@ test_plugged_in_again_it_is_another_device (void)
     }
 }
 
+/* Not as if it had no file, by which it may not be had so easily. */
+static void
+test_a_device_whose_file_has_a_mistake_is_left_out (void)
+{
+  g_autofree char *faulty = guest_find (GUEST_IVSHMEM);
+  g_autofree char *other = guest_find (GUEST_EDU);
+  g_autoptr (World) world = world_new_without_service ("");
+
+  service_configure_device ("ring.conf", "[Device]\nBackend=vfio\nMatch=" GUEST_IVSHMEM "\nMinimumRevocation=imediate\n");
+  guest_bind (other);
+  world->regiond = service_start (world->root);
+  device_bind_fails (world, ERROR ("Failed"), faulty, "{}", "ring.conf", "imediate", NULL);
+  guest_bind (faulty);
+  service_wait_log (faulty, "left out", "ring.conf", NULL);
+  g_assert_false (device_is_there (world, faulty));
+  g_assert_true (device_is_there (world, other));
+  guest_give_back (faulty);
+  guest_give_back (other);
+}
+
 int
 main (int argc,
       char **argv)
@@ -146,5 +166,6 @@ main (int argc,
   g_test_add_func ("/inventory/all-that-lspci-says-is-there", test_all_that_lspci_says_is_there);
   g_test_add_func ("/inventory/who-shares-a-group-is-named", test_who_shares_a_group_is_named);
   g_test_add_func ("/inventory/plugged-in-again-it-is-another-device", test_plugged_in_again_it_is_another_device);
+  g_test_add_func ("/inventory/a-device-whose-file-has-a-mistake-is-left-out", test_a_device_whose_file_has_a_mistake_is_left_out);
   return g_test_run ();
 }
