@@ -52,7 +52,7 @@ LLVMFuzzerInitialize (int    *argc,
 {
   fuzz_prepare ();
   signal (SIGPIPE, SIG_IGN);
-  objects_init (&objects, PAGE);
+  objects = objects_set_up (PAGE);
   return 0;
 }
 

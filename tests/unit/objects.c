@@ -14,19 +14,20 @@ add (Objects    *self,
   g_ptr_array_add (self->regions, regiond_region_new_memory (name, self->regions->len, size, NULL));
 }
 
-void
-objects_init (Objects *self,
-              guint64  most)
+Objects
+objects_set_up (guint64 most)
 {
   g_autoptr (GError) error = NULL;
+  Objects self;
 
-  self->watch = regiond_watch_new (&error);
+  self.watch = regiond_watch_new (&error);
   g_assert_no_error (error);
-  self->budget = regiond_budget_new (most);
-  self->server = regiond_proxy_server_new ();
-  self->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
-  add (self, "bar0", PAGE);
-  add (self, "bar2", 4 * PAGE);
+  self.budget = regiond_budget_new (most);
+  self.server = regiond_proxy_server_new ();
+  self.regions = g_ptr_array_new_with_free_func ((GDestroyNotify) regiond_region_unref);
+  add (&self, "bar0", PAGE);
+  add (&self, "bar2", 4 * PAGE);
+  return self;
 }
 
 void

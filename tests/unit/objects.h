@@ -6,6 +6,8 @@
 #include "mechanisms/proxy.h"
 #include "watch.h"
 
+#include <errno.h>
+
 /* What the tests of memory objects share: a watch, a budget, a server, and a device's
  * regions "bar0" (one page) and "bar2" (four). */
 typedef struct {
@@ -17,7 +19,7 @@ typedef struct {
 
 #define PAGE 4096
 
-void          objects_init (Objects *self, guint64 most);
+Objects       objects_set_up (guint64 most);
 void          objects_clear (Objects *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Objects, objects_clear)
 
@@ -31,3 +33,13 @@ RegiondHold  *objects_open (RegiondMemfd *memfd, RegiondAccess access, int *fd);
 
 /* What is told of @fd, when somebody shows it. */
 RegiondProof  objects_show (int fd);
+
+/* That @call fails with the errno @wanted. */
+#define assert_errno(call, wanted) \
+  G_STMT_START \
+  { \
+    errno = 0; \
+    g_assert_cmpint ((gintptr) (call), ==, -1); \
+    g_assert_cmpint (errno, ==, wanted); \
+  } \
+  G_STMT_END

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pci-bus.h"
 
+#include "sysfs-tree.h"
+
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
@@ -235,21 +237,6 @@ pci_bus_get_driver (PciBus     *self,
   return target != NULL ? g_path_get_basename (target) : g_strdup ("");
 }
 
-static void
-wipe (const char *path)
-{
-  g_autoptr (GDir) dir = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-
-      wipe (child);
-    }
-  g_remove (path);
-}
-
 void
 pci_bus_clear (PciBus *self)
 {
@@ -260,7 +247,7 @@ pci_bus_clear (PciBus *self)
   close (self->stop[1]);
   g_ptr_array_unref (self->pipes);
   g_hash_table_unref (self->native);
-  wipe (self->top);
+  sysfs_tree_wipe (self->top);
   g_free (self->state);
   g_free (self->sysfs);
   g_free (self->top);

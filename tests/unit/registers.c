@@ -123,11 +123,14 @@ registers_count_done (Registers *self)
   return self->done;
 }
 
-void
-proxies_init (Proxies *self)
+Proxies
+proxies_set_up (void)
 {
-  objects_init (&self->objects, PAGE);
-  self->registers = g_object_new (TYPE_REGISTERS, NULL);
+  Proxies self;
+
+  self.objects = objects_set_up (PAGE);
+  self.registers = g_object_new (TYPE_REGISTERS, NULL);
+  return self;
 }
 
 void

@@ -39,7 +39,7 @@ typedef struct {
   Registers *registers;
 } Proxies;
 
-void         proxies_init (Proxies *self);
+Proxies      proxies_set_up (void);
 void         proxies_clear (Proxies *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Proxies, proxies_clear)
 

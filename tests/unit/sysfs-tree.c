@@ -4,13 +4,16 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-void
-sysfs_tree_init (SysfsTree *self)
+SysfsTree
+sysfs_tree_set_up (void)
 {
-  self->top = g_dir_make_tmp ("regiond-sysfs-XXXXXX", NULL);
-  self->folder = g_build_filename (self->top, "0000:00:10.0", NULL);
-  sysfs_tree_plug (self);
-  self->sysfs = regiond_sysfs_new (self->folder);
+  SysfsTree self;
+
+  self.top = g_dir_make_tmp ("regiond-sysfs-XXXXXX", NULL);
+  self.folder = g_build_filename (self.top, "0000:00:10.0", NULL);
+  sysfs_tree_plug (&self);
+  self.sysfs = regiond_sysfs_new (self.folder);
+  return self;
 }
 
 void
@@ -19,8 +22,8 @@ sysfs_tree_plug (SysfsTree *self)
   g_assert_cmpint (g_mkdir (self->folder, 0755), ==, 0);
 }
 
-static void
-wipe (const char *path)
+void
+sysfs_tree_wipe (const char *path)
 {
   g_autoptr (GDir) dir = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
   const char *name;
@@ -29,7 +32,7 @@ wipe (const char *path)
     {
       g_autofree char *child = g_build_filename (path, name, NULL);
 
-      wipe (child);
+      sysfs_tree_wipe (child);
     }
   g_remove (path);
 }
@@ -38,14 +41,14 @@ wipe (const char *path)
 void
 sysfs_tree_unplug (SysfsTree *self)
 {
-  wipe (self->folder);
+  sysfs_tree_wipe (self->folder);
 }
 
 void
 sysfs_tree_clear (SysfsTree *self)
 {
   regiond_sysfs_unref (self->sysfs);
-  wipe (self->top);
+  sysfs_tree_wipe (self->top);
   g_free (self->folder);
   g_free (self->top);
 }

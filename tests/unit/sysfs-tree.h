@@ -10,7 +10,7 @@ typedef struct {
   RegiondSysfs *sysfs;
 } SysfsTree;
 
-void  sysfs_tree_init (SysfsTree *self);
+SysfsTree sysfs_tree_set_up (void);
 void  sysfs_tree_clear (SysfsTree *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SysfsTree, sysfs_tree_clear)
 
@@ -28,3 +28,6 @@ void  sysfs_tree_unplug (SysfsTree *self);
 
 /* Another one is plugged in. */
 void  sysfs_tree_plug (SysfsTree *self);
+
+/* Removes what is there, and all below it: links as such. */
+void  sysfs_tree_wipe (const char *path);

@@ -258,13 +258,12 @@ test_signals (void)
 static void
 test_memory (void)
 {
-  g_auto (Objects) o;
+  g_auto (Objects) o = objects_set_up (5 * PAGE);
   RegiondMemorySetup setup = { NULL, FALSE, FALSE };
   RegiondMemoryMeans means;
   g_autoptr (RegiondBackend) backend = NULL;
   RegiondBackendClass *klass;
 
-  objects_init (&o, 5 * PAGE);
   means = (RegiondMemoryMeans){ o.watch, o.budget, o.server };
   setup.regions = o.regions;
   backend = regiond_memory_backend_new ("shm0", &setup, &means, NULL);

@@ -31,21 +31,22 @@ on_claim (GObject    *owner,
   wanted = bar;
 }
 
-static void
-stand_init (Stand *self)
+static Stand
+stand_set_up (void)
 {
   RegiondBarSetup setup = { .combined = -1, .claim = on_claim };
+  Stand self = { .owner = g_object_new (G_TYPE_OBJECT, NULL) };
 
-  *self = (Stand){ .owner = g_object_new (G_TYPE_OBJECT, NULL) };
-  objects_init (&self->objects, PAGE);
-  self->folder = g_dir_make_tmp ("bar-XXXXXX", NULL);
-  self->path = g_build_filename (self->folder, "resource2", NULL);
-  g_assert_cmpint (mkfifo (self->path, 0600), ==, 0);
-  setup.fd = open (self->path, O_RDWR | O_CLOEXEC);
-  setup.watch = self->objects.watch;
-  setup.owner = self->owner;
-  self->bar = regiond_bar_new (&setup);
+  self.objects = objects_set_up (PAGE);
+  self.folder = g_dir_make_tmp ("bar-XXXXXX", NULL);
+  self.path = g_build_filename (self.folder, "resource2", NULL);
+  g_assert_cmpint (mkfifo (self.path, 0600), ==, 0);
+  setup.fd = open (self.path, O_RDWR | O_CLOEXEC);
+  setup.watch = self.objects.watch;
+  setup.owner = self.owner;
+  self.bar = regiond_bar_new (&setup);
   wanted = NULL;
+  return self;
 }
 
 static void
@@ -97,13 +98,11 @@ listen_to (Stand       *stand,
 static void
 test_last_close (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) one = NULL, other = NULL;
   int first, second, copy;
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) one = lend (&stand, &first);
+  g_autoptr (RegiondHold) other = lend (&stand, &second);
 
-  stand_init (&stand);
-  one = lend (&stand, &first);
-  other = lend (&stand, &second);
   listen_to (&stand, one);
   copy = dup (first);
   close (first);
@@ -141,12 +140,10 @@ send_away (int socket,
 static void
 test_in_flight (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) hold = NULL;
   int fd, sockets[2];
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) hold = lend (&stand, &fd);
 
-  stand_init (&stand);
-  hold = lend (&stand, &fd);
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
   send_away (sockets[0], fd);
   close (fd);
@@ -159,13 +156,12 @@ test_in_flight (void)
 static void
 test_cut (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) one = NULL, other = NULL, later = NULL;
   int first, second, third;
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) one = lend (&stand, &first);
+  g_autoptr (RegiondHold) other = lend (&stand, &second);
+  g_autoptr (RegiondHold) later = NULL;
 
-  stand_init (&stand);
-  one = lend (&stand, &first);
-  other = lend (&stand, &second);
   listen_to (&stand, other);
   regiond_hold_cut (one);
   g_assert_true (wanted == stand.bar);
@@ -190,12 +186,10 @@ test_cut (void)
 static void
 test_failed_cut (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) hold = NULL;
   int fd;
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) hold = lend (&stand, &fd);
 
-  stand_init (&stand);
-  hold = lend (&stand, &fd);
   listen_to (&stand, hold);
   regiond_hold_cut (hold);
   regiond_bar_set_failed (stand.bar);
@@ -208,13 +202,11 @@ test_failed_cut (void)
 static void
 test_closed_before_it_is_cut (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) one = NULL, other = NULL;
   int first, second;
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) one = lend (&stand, &first);
+  g_autoptr (RegiondHold) other = lend (&stand, &second);
 
-  stand_init (&stand);
-  one = lend (&stand, &first);
-  other = lend (&stand, &second);
   listen_to (&stand, one);
   regiond_hold_cut (one);
   g_assert_false (regiond_bar_spare (stand.bar));
@@ -238,12 +230,10 @@ test_closed_before_it_is_cut (void)
 static void
 test_no_owner (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) hold = NULL;
   int fd;
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) hold = lend (&stand, &fd);
 
-  stand_init (&stand);
-  hold = lend (&stand, &fd);
   g_clear_object (&stand.owner);
   regiond_bar_close (stand.bar);
   regiond_hold_cut (hold);
@@ -256,12 +246,11 @@ test_no_owner (void)
 static void
 test_no_write_combining (void)
 {
-  g_auto (Stand) stand = { 0 };
+  g_auto (Stand) stand = stand_set_up ();
   g_autoptr (GError) error = NULL;
   RegiondWitness witness;
   int fd;
 
-  stand_init (&stand);
   g_assert_null (regiond_bar_open (stand.bar, RWM, TRUE, &witness, &fd, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED);
 }
@@ -269,13 +258,11 @@ test_no_write_combining (void)
 static void
 test_read_only (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) hold = NULL;
   RegiondWitness witness;
   int fd;
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) hold = regiond_bar_open (stand.bar, RM, FALSE, &witness, &fd, NULL);
 
-  stand_init (&stand);
-  hold = regiond_bar_open (stand.bar, RM, FALSE, &witness, &fd, NULL);
   g_assert_cmpint (fcntl (fd, F_GETFL) & O_ACCMODE, ==, O_RDONLY);
   close (fd);
 }
@@ -284,15 +271,13 @@ test_read_only (void)
 static void
 test_shown (void)
 {
-  g_auto (Stand) stand = { 0 };
-  g_autoptr (RegiondHold) one = NULL, other = NULL;
+  int first, second, opened;
+  g_auto (Stand) stand = stand_set_up ();
+  g_autoptr (RegiondHold) one = lend (&stand, &first);
+  g_autoptr (RegiondHold) other = lend (&stand, &second);
+  int copy = dup (first);
   RegiondProof proof;
-  int first, second, copy, opened;
 
-  stand_init (&stand);
-  one = lend (&stand, &first);
-  other = lend (&stand, &second);
-  copy = dup (first);
   close (first);
   proof = objects_show (copy);
   g_assert_true (regiond_hold_is_shown (one, &proof));

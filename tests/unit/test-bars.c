@@ -24,19 +24,21 @@ typedef struct {
   RegiondBars  *bars;
 } Device;
 
-static void
-device_init (Device *self)
+static Device
+device_set_up (void)
 {
   g_autoptr (GPtrArray) regions = make_regions ();
   g_autoptr (GError) error = NULL;
+  Device self;
 
-  sysfs_tree_init (&self->tree);
-  sysfs_tree_put (&self->tree, "resource0", "", -1);
-  sysfs_tree_put (&self->tree, "resource2", "", -1);
-  self->watch = regiond_watch_new (NULL);
-  self->bars = regiond_bars_new (self->tree.sysfs, self->watch, NULL, NULL);
-  regiond_bars_open (self->bars, regions, &error);
+  self.tree = sysfs_tree_set_up ();
+  sysfs_tree_put (&self.tree, "resource0", "", -1);
+  sysfs_tree_put (&self.tree, "resource2", "", -1);
+  self.watch = regiond_watch_new (NULL);
+  self.bars = regiond_bars_new (self.tree.sysfs, self.watch, NULL, NULL);
+  regiond_bars_open (self.bars, regions, &error);
   g_assert_no_error (error);
+  return self;
 }
 
 static void
@@ -60,9 +62,8 @@ check (Device  *device,
 static void
 test_fitting (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up ();
 
-  device_init (&device);
   g_assert_nonnull (regiond_bars_get (device.bars, 0));
   g_assert_null (regiond_bars_get (device.bars, 1));
   g_assert_null (regiond_bars_get (device.bars, 4));
@@ -73,9 +74,8 @@ test_fitting (void)
 static void
 test_dark (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up ();
 
-  device_init (&device);
   regiond_bars_set_cut (device.bars, FALSE, NULL);
   check (&device, FALSE, FALSE);
   regiond_bars_set_cut (device.bars, TRUE, NULL);
@@ -88,9 +88,8 @@ test_dark (void)
 static void
 test_all_but_one (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up ();
 
-  device_init (&device);
   regiond_bars_set_cut (device.bars, TRUE, regiond_bars_get (device.bars, 2));
   check (&device, TRUE, FALSE);
 }

@@ -21,27 +21,28 @@ typedef struct {
   RegiondCleaner *cleaner;
 } Device;
 
-static void
-device_init (Device     *self,
-             const char *methods)
+static Device
+device_set_up (const char *methods)
 {
   static const char *const nothing[] = { NULL };
   RegiondGripSetup setup = { NULL };
   Space space;
+  Device self;
 
-  sysfs_tree_init (&self->tree);
+  self.tree = sysfs_tree_set_up ();
   space_init_nvme (&space);
-  sysfs_tree_put (&self->tree, "config", space.bytes, space.size);
-  sysfs_tree_put (&self->tree, "resource", MEMORY NONE NONE NONE NONE NONE NONE, -1);
+  sysfs_tree_put (&self.tree, "config", space.bytes, space.size);
+  sysfs_tree_put (&self.tree, "resource", MEMORY NONE NONE NONE NONE NONE NONE, -1);
   if (methods != NULL)
-    sysfs_tree_put (&self->tree, "reset_method", methods, -1);
-  self->watch = regiond_watch_new (NULL);
-  setup.sysfs = self->tree.sysfs;
-  setup.config = self->config = regiond_config_new (self->tree.sysfs);
-  setup.gate = self->gate = regiond_gate_new (self->tree.sysfs);
-  setup.bars = self->bars = regiond_bars_new (self->tree.sysfs, self->watch, NULL, NULL);
-  self->grip = regiond_grip_new (&setup);
-  self->cleaner = regiond_cleaner_new (self->tree.sysfs, self->tree.top, self->config, nothing);
+    sysfs_tree_put (&self.tree, "reset_method", methods, -1);
+  self.watch = regiond_watch_new (NULL);
+  setup.sysfs = self.tree.sysfs;
+  setup.config = self.config = regiond_config_new (self.tree.sysfs);
+  setup.gate = self.gate = regiond_gate_new (self.tree.sysfs);
+  setup.bars = self.bars = regiond_bars_new (self.tree.sysfs, self.watch, NULL, NULL);
+  self.grip = regiond_grip_new (&setup);
+  self.cleaner = regiond_cleaner_new (self.tree.sysfs, self.tree.top, self.config, nothing);
+  return self;
 }
 
 static void
@@ -60,11 +61,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Device, device_clear)
 static void
 test_reset (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up ("flr\n");
   g_autoptr (GError) error = NULL;
   g_autofree char *written = NULL;
 
-  device_init (&device, "flr\n");
   sysfs_tree_put (&device.tree, "reset", "", -1);
   regiond_cleaner_reset (device.cleaner, device.grip, TRUE, &error);
   g_assert_no_error (error);
@@ -76,10 +76,9 @@ test_reset (void)
 static void
 test_no_way (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up (NULL);
   g_autoptr (GError) error = NULL;
 
-  device_init (&device, NULL);
   g_assert_null (regiond_cleaner_get_methods (device.cleaner)[0]);
   regiond_cleaner_reset (device.cleaner, device.grip, FALSE, &error);
   g_assert_no_error (error);
@@ -88,10 +87,9 @@ test_no_way (void)
 static void
 test_failed (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up ("flr\n");
   g_autoptr (GError) error = NULL;
 
-  device_init (&device, "flr\n");
   sysfs_tree_link (&device.tree, "reset", "/dev/full");
   g_assert_false (regiond_cleaner_reset (device.cleaner, device.grip, FALSE, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_RESET_FAILED);
@@ -101,10 +99,9 @@ test_failed (void)
 static void
 test_crash (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up ("flr bus\n");
   g_autofree char *folder = NULL, *record = NULL, *now = NULL;
 
-  device_init (&device, "flr bus\n");
   g_assert_false (regiond_cleaner_must_recover (device.cleaner));
   folder = g_build_filename (device.tree.top, "reset-methods", NULL);
   record = g_build_filename (folder, "0000:00:10.0", NULL);

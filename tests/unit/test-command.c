@@ -18,10 +18,9 @@ check (SysfsTree *tree,
 static void
 test_switched (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   Space space;
 
-  sysfs_tree_init (&tree);
   space_init_nvme (&space);
   space_put16 (&space, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
   sysfs_tree_put (&tree, "config", space.bytes, space.size);
@@ -34,9 +33,8 @@ test_switched (void)
 static void
 test_gone (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
 
-  sysfs_tree_init (&tree);
   errno = 0;
   g_assert_false (regiond_command_switch (tree.sysfs, 0, PCI_COMMAND_MEMORY));
   g_assert_cmpint (errno, ==, ENOENT);

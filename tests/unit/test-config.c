@@ -22,19 +22,21 @@ typedef struct {
   int            fd; /* the device's own side */
 } Device;
 
-static void
-device_init (Device *self)
+static Device
+device_set_up (void)
 {
   g_autofree char *path = NULL;
   Space space;
+  Device self;
 
-  sysfs_tree_init (&self->tree);
+  self.tree = sysfs_tree_set_up ();
   space_init_nvme (&space);
-  sysfs_tree_put (&self->tree, "config", space.bytes, space.size);
-  sysfs_tree_put (&self->tree, "resource", MEMORY PORTS NONE NONE NONE NONE NONE, -1);
-  self->config = regiond_config_new (self->tree.sysfs);
-  path = g_build_filename (self->tree.folder, "config", NULL);
-  self->fd = open (path, O_RDWR | O_CLOEXEC);
+  sysfs_tree_put (&self.tree, "config", space.bytes, space.size);
+  sysfs_tree_put (&self.tree, "resource", MEMORY PORTS NONE NONE NONE NONE NONE, -1);
+  self.config = regiond_config_new (self.tree.sysfs);
+  path = g_build_filename (self.tree.folder, "config", NULL);
+  self.fd = open (path, O_RDWR | O_CLOEXEC);
+  return self;
 }
 
 static void
@@ -107,13 +109,12 @@ must_restore (Device *self)
 static void
 test_reads (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ();
   g_autoptr (RegiondSource) shared = NULL, exclusive = NULL;
   Space space;
   guint8 whole[4096], odd[7];
   const guint8 *bytes;
 
-  device_init (&device);
   space_init_nvme (&space);
   shared = regiond_config_open (device.config, FALSE);
   exclusive = regiond_config_open (device.config, TRUE);
@@ -129,12 +130,10 @@ test_reads (void)
 static void
 test_refused (void)
 {
-  g_auto (Device) device;
-  g_autoptr (RegiondSource) shared = NULL, exclusive = NULL;
+  g_auto (Device) device = device_set_up ();
+  g_autoptr (RegiondSource) shared = regiond_config_open (device.config, FALSE);
+  g_autoptr (RegiondSource) exclusive = regiond_config_open (device.config, TRUE);
 
-  device_init (&device);
-  shared = regiond_config_open (device.config, FALSE);
-  exclusive = regiond_config_open (device.config, TRUE);
   g_assert_cmpint (write_word (shared, PCI_COMMAND, PCI_COMMAND_IO), ==, EPERM);
   g_assert_cmpint (write_word (exclusive, PCI_COMMAND, PCI_COMMAND_MASTER), ==, EPERM);
   g_assert_cmpint (write_word (exclusive, PCI_BASE_ADDRESS_0, 0x8000), ==, EPERM);
@@ -148,12 +147,10 @@ test_refused (void)
 static void
 test_whole_or_nothing (void)
 {
-  g_auto (Device) device;
-  g_autoptr (RegiondSource) view = NULL;
+  g_auto (Device) device = device_set_up ();
   const guint8 bytes[8] = { 16, 32, 0, 0, 1 };
+  g_autoptr (RegiondSource) view = regiond_config_open (device.config, TRUE);
 
-  device_init (&device);
-  view = regiond_config_open (device.config, TRUE);
   g_assert_cmpint (regiond_source_write (view, PCI_CACHE_LINE_SIZE, sizeof bytes, bytes), ==, EPERM);
   g_assert_cmpint (device_get (&device, PCI_CACHE_LINE_SIZE), ==, 0);
   g_assert_cmpint (regiond_source_write (view, PCI_CACHE_LINE_SIZE, 4, bytes), ==, 0);
@@ -163,9 +160,8 @@ test_whole_or_nothing (void)
 static void
 test_isolated (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ();
 
-  device_init (&device);
   device_set (&device, PCI_COMMAND, PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
   must_save (&device);
   must_isolate (&device, TRUE);
@@ -177,15 +173,14 @@ test_isolated (void)
 static void
 test_locked_down (void)
 {
-  g_auto (SysfsTree) tree;
   g_autoptr (RegiondConfig) config = NULL;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
+  int fd = memfd_create ("config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   g_autoptr (RegiondSource) view = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *path = NULL;
   Space space;
-  int fd = memfd_create ("config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-  sysfs_tree_init (&tree);
   space_init_nvme (&space);
   sysfs_tree_put (&tree, "resource", MEMORY NONE NONE NONE NONE NONE NONE, -1);
   g_assert_cmpint (write (fd, space.bytes, space.size), ==, space.size);
@@ -203,11 +198,9 @@ test_locked_down (void)
 static void
 test_shut (void)
 {
-  g_auto (Device) device;
-  g_autoptr (RegiondSource) view = NULL;
+  g_auto (Device) device = device_set_up ();
+  g_autoptr (RegiondSource) view = regiond_config_open (device.config, TRUE);
 
-  device_init (&device);
-  view = regiond_config_open (device.config, TRUE);
   must_save (&device);
   must_isolate (&device, FALSE);
   g_assert_cmphex (device_get (&device, PCI_COMMAND), ==, PCI_COMMAND_IO | PCI_COMMAND_INTX_DISABLE);
@@ -224,11 +217,9 @@ test_shut (void)
 static void
 test_shut_at_once (void)
 {
-  g_auto (Device) device;
-  g_autoptr (RegiondSource) view = NULL;
+  g_auto (Device) device = device_set_up ();
+  g_autoptr (RegiondSource) view = regiond_config_open (device.config, TRUE);
 
-  device_init (&device);
-  view = regiond_config_open (device.config, TRUE);
   must_save (&device);
   must_isolate (&device, TRUE);
   regiond_config_shut (device.config);
@@ -243,11 +234,9 @@ test_shut_at_once (void)
 static void
 test_restored (void)
 {
-  g_auto (Device) device;
-  g_autoptr (RegiondSource) view = NULL;
+  g_auto (Device) device = device_set_up ();
+  g_autoptr (RegiondSource) view = regiond_config_open (device.config, TRUE);
 
-  device_init (&device);
-  view = regiond_config_open (device.config, TRUE);
   must_save (&device);
   must_isolate (&device, TRUE);
   g_assert_cmpint (write_word (view, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE), ==, 0);
@@ -269,9 +258,8 @@ test_restored (void)
 static void
 test_woken (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ();
 
-  device_init (&device);
   must_save (&device);
   device_set (&device, 0x44, 3 | PCI_PM_CTRL_NO_SOFT_RESET | PCI_PM_CTRL_PME_STATUS);
   must_restore (&device);
@@ -282,9 +270,8 @@ test_woken (void)
 static void
 test_restored_without_mastering (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ();
 
-  device_init (&device);
   device_set (&device, PCI_COMMAND, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY);
   must_save (&device);
   must_isolate (&device, TRUE);
@@ -295,9 +282,8 @@ test_restored_without_mastering (void)
 static void
 test_nothing_saved (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ();
 
-  device_init (&device);
   device_set (&device, PCI_COMMAND, PCI_COMMAND_MASTER);
   must_restore (&device);
   g_assert_cmphex (device_get (&device, PCI_COMMAND), ==, PCI_COMMAND_MASTER);
@@ -306,16 +292,13 @@ test_nothing_saved (void)
 static void
 test_unplugged (void)
 {
-  g_auto (SysfsTree) tree;
-  g_autoptr (RegiondConfig) config = NULL;
-  g_autoptr (RegiondSource) view = NULL;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
+  g_autoptr (RegiondConfig) config = regiond_config_new (tree.sysfs);
+  g_autoptr (RegiondSource) view = regiond_config_open (config, FALSE);
   g_autoptr (GError) error = NULL;
   const guint8 *bytes;
   guint8 byte;
 
-  sysfs_tree_init (&tree);
-  config = regiond_config_new (tree.sysfs);
-  view = regiond_config_open (config, FALSE);
   sysfs_tree_unplug (&tree);
   g_assert_cmpint (regiond_source_read (view, 0, 1, &byte, &bytes), ==, ENODEV);
   g_assert_cmpint (write_word (view, 0, 0), ==, ENODEV);
@@ -327,10 +310,9 @@ test_unplugged (void)
 static void
 test_virtual (void)
 {
-  g_auto (Device) device = { 0 };
+  g_auto (Device) device = device_set_up ();
   g_autoptr (GError) error = NULL;
 
-  device_init (&device);
   sysfs_tree_link (&device.tree, "physfn", "0000:00:0f.0");
   must_isolate (&device, TRUE);
   g_assert_false (regiond_config_isolate (device.config, FALSE, &error));

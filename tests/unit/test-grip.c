@@ -15,17 +15,16 @@
 static void
 test_taken (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
+  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
   g_autoptr (RegiondConfig) config = NULL;
   g_autoptr (RegiondGate) gate = NULL;
-  g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
   g_autoptr (RegiondBars) bars = NULL;
   g_autoptr (RegiondGrip) grip = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *now = NULL;
   Space space;
 
-  sysfs_tree_init (&tree);
   space_init_nvme (&space);
   space.bytes[PCI_COMMAND] = AT_WORK;
   sysfs_tree_put (&tree, "config", space.bytes, space.size);

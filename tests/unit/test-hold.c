@@ -9,15 +9,12 @@
 static void
 test_gone (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) one = NULL, other = NULL;
   int first, second;
+  g_auto (Objects) o = objects_set_up (PAGE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, PAGE);
+  g_autoptr (RegiondHold) one = objects_open (memfd, RWM, &first);
+  g_autoptr (RegiondHold) other = objects_open (memfd, RWM, &second);
 
-  objects_init (&o, PAGE);
-  memfd = objects_make (&o, PAGE);
-  one = objects_open (memfd, RWM, &first);
-  other = objects_open (memfd, RWM, &second);
   g_assert_false (regiond_hold_is_gone (one));
   close (first);
   wait_until (regiond_hold_is_gone (one));
@@ -36,15 +33,18 @@ typedef struct {
   int           fds[3];
 } Three;
 
-static void
-three_init (Three *self)
+static Three
+three_set_up (void)
 {
-  objects_init (&self->objects, 2 * PAGE);
-  self->shared = objects_make (&self->objects, PAGE);
-  self->another = objects_make (&self->objects, PAGE);
-  self->one = objects_open (self->shared, RWM, &self->fds[0]);
-  self->other = objects_open (self->shared, RM, &self->fds[1]);
-  self->apart = objects_open (self->another, RWM, &self->fds[2]);
+  Three self;
+
+  self.objects = objects_set_up (2 * PAGE);
+  self.shared = objects_make (&self.objects, PAGE);
+  self.another = objects_make (&self.objects, PAGE);
+  self.one = objects_open (self.shared, RWM, &self.fds[0]);
+  self.other = objects_open (self.shared, RM, &self.fds[1]);
+  self.apart = objects_open (self.another, RWM, &self.fds[2]);
+  return self;
 }
 
 static void
@@ -65,9 +65,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Three, three_clear)
 static void
 test_cut (void)
 {
-  g_auto (Three) t;
+  g_auto (Three) t = three_set_up ();
 
-  three_init (&t);
   g_assert_true (regiond_hold_shares_fate (t.one, t.other));
   g_assert_false (regiond_hold_shares_fate (t.one, t.apart));
   g_assert_false (regiond_hold_is_cut (t.one));
@@ -88,16 +87,13 @@ on_stirred (gpointer data)
 static void
 test_listen (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) one = NULL, other = NULL;
-  guint stirred = 0, second_stirred = 0;
   int first, second;
+  g_auto (Objects) o = objects_set_up (PAGE);
+  guint stirred = 0, second_stirred = 0;
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, PAGE);
+  g_autoptr (RegiondHold) one = objects_open (memfd, RWM, &first);
+  g_autoptr (RegiondHold) other = objects_open (memfd, RWM, &second);
 
-  objects_init (&o, PAGE);
-  memfd = objects_make (&o, PAGE);
-  one = objects_open (memfd, RWM, &first);
-  other = objects_open (memfd, RWM, &second);
   g_assert_true (regiond_hold_listen (one, on_stirred, &stirred, NULL));
   g_assert_true (regiond_hold_listen (other, on_stirred, &second_stirred, NULL));
   close (second);
@@ -112,12 +108,10 @@ test_listen (void)
 static void
 test_shown (void)
 {
-  g_auto (Three) t;
-  RegiondProof proof;
+  g_auto (Three) t = three_set_up ();
   int foreign = memfd_create ("regiond:test", MFD_CLOEXEC);
+  RegiondProof proof = objects_show (t.fds[1]);
 
-  three_init (&t);
-  proof = objects_show (t.fds[1]);
   g_assert_cmpuint (proof.access, ==, REGIOND_ACCESS_READ);
   g_assert_true (regiond_hold_is_shown (t.one, &proof));
   g_assert_true (regiond_hold_is_shown (t.other, &proof));

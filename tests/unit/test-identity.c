@@ -33,11 +33,10 @@ put_group (SysfsTree *tree)
 static void
 test_all (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondIdentity) identity = NULL;
   g_autoptr (GError) error = NULL;
 
-  sysfs_tree_init (&tree);
   put_ids (&tree, "0xfffe\n", "0x1110\n", "0x050001\n");
   put_group (&tree);
   sysfs_tree_link (&tree, "driver", "../../drivers/vfio-pci");
@@ -63,10 +62,9 @@ test_all (void)
 static void
 test_alone (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondIdentity) identity = NULL;
 
-  sysfs_tree_init (&tree);
   put_ids (&tree, "0xfffe\n", "0x0001\n", "0x060400\n");
   identity = regiond_identity_read (tree.sysfs, NULL);
 
@@ -79,7 +77,7 @@ test_alone (void)
 static void
 test_names (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondIdentity) identity = NULL;
 
   if (!g_file_test ("/lib/udev/hwdb.bin", G_FILE_TEST_EXISTS) && !g_file_test ("/etc/udev/hwdb.bin", G_FILE_TEST_EXISTS))
@@ -88,7 +86,6 @@ test_names (void)
       return;
     }
 
-  sysfs_tree_init (&tree);
   put_ids (&tree, "0x1AF4\n", "0x1110\n", "0x050000\n");
   identity = regiond_identity_read (tree.sysfs, NULL);
   g_assert_true (g_str_has_prefix (identity->description, "Red Hat, Inc. Inter-VM shared memory"));
@@ -97,10 +94,9 @@ test_names (void)
 static void
 test_changes (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondIdentity) before = NULL, same = NULL, bound = NULL, joined = NULL;
 
-  sysfs_tree_init (&tree);
   put_ids (&tree, "0xfffe\n", "0x0001\n", "0x050000\n");
   put_group (&tree);
   before = regiond_identity_read (tree.sysfs, NULL);
@@ -118,10 +114,9 @@ test_changes (void)
 static void
 test_unplugged (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) error = NULL;
 
-  sysfs_tree_init (&tree);
   put_ids (&tree, "0xfffe\n", "0x0001\n", "0x050000\n");
   sysfs_tree_unplug (&tree);
   g_assert_null (regiond_identity_read (tree.sysfs, &error));

@@ -45,11 +45,10 @@ check (GPtrArray  *regions,
 static void
 test_read (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GPtrArray) regions = NULL;
   g_autoptr (GError) error = NULL;
 
-  sysfs_tree_init (&tree);
   put (&tree, resource, 4096);
   regions = regiond_layout_read (tree.sysfs, &error);
   g_assert_no_error (error);
@@ -65,11 +64,10 @@ test_read (void)
 static void
 test_flags (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GPtrArray) regions = NULL;
   RegiondRegion *bar0, *bar2;
 
-  sysfs_tree_init (&tree);
   put (&tree, resource, 256);
   regions = regiond_layout_read (tree.sysfs, NULL);
   bar0 = regiond_region_find (regions, "bar0");
@@ -83,11 +81,10 @@ test_flags (void)
 static void
 test_starts (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) error = NULL;
   guint64 start;
 
-  sysfs_tree_init (&tree);
   put (&tree, resource, 256);
   g_assert_true (regiond_layout_read_start (tree.sysfs, 2, &start, &error));
   g_assert_cmphex (start, ==, 0x2000000000);
@@ -101,10 +98,9 @@ test_starts (void)
 static void
 test_nothing_but_config (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GPtrArray) regions = NULL;
 
-  sysfs_tree_init (&tree);
   put (&tree, NONE NONE NONE NONE NONE NONE NONE, 256);
   regions = regiond_layout_read (tree.sysfs, NULL);
   g_assert_cmpuint (regions->len, ==, 1);
@@ -120,10 +116,9 @@ test_nonsense (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     {
-      g_auto (SysfsTree) tree;
+      g_auto (SysfsTree) tree = sysfs_tree_set_up ();
       g_autoptr (GError) error = NULL;
 
-      sysfs_tree_init (&tree);
       put (&tree, bad[i], 256);
       g_assert_null (regiond_layout_read (tree.sysfs, &error));
       assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_FAILED, "resource", "0000:00:10.0");
@@ -133,10 +128,9 @@ test_nonsense (void)
 static void
 test_gone (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) error = NULL;
 
-  sysfs_tree_init (&tree);
   put (&tree, resource, 256);
   sysfs_tree_unplug (&tree);
   g_assert_null (regiond_layout_read (tree.sysfs, &error));
@@ -146,10 +140,9 @@ test_gone (void)
 static void
 test_added (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GPtrArray) regions = NULL;
 
-  sysfs_tree_init (&tree);
   put (&tree, resource, 256);
   regions = regiond_layout_read (tree.sysfs, NULL);
   regiond_layout_add (regions, 0, 4096);
@@ -173,11 +166,10 @@ test_added (void)
 static void
 test_nothing_new (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GPtrArray) regions = NULL;
   g_autoptr (RegiondRegion) bar = NULL;
 
-  sysfs_tree_init (&tree);
   put (&tree, resource, 256);
   regions = regiond_layout_read (tree.sysfs, NULL);
   bar = regiond_region_ref (regiond_region_find (regions, "bar0"));

@@ -17,14 +17,16 @@ typedef struct {
   char     *path; /* the device's file */
 } Place;
 
-static void
-place_init (Place      *self,
-            const char *resource)
+static Place
+place_set_up (const char *resource)
 {
-  sysfs_tree_init (&self->tree);
-  sysfs_tree_put (&self->tree, "resource", resource, -1);
-  self->folder = g_build_filename (self->tree.top, "run", NULL);
-  self->path = g_build_filename (self->folder, "lent", ADDRESS, NULL);
+  Place self;
+
+  self.tree = sysfs_tree_set_up ();
+  sysfs_tree_put (&self.tree, "resource", resource, -1);
+  self.folder = g_build_filename (self.tree.top, "run", NULL);
+  self.path = g_build_filename (self.folder, "lent", ADDRESS, NULL);
+  return self;
 }
 
 static void
@@ -75,7 +77,7 @@ assert_lists (RegiondLoans *loans,
 static void
 test_remembered (void)
 {
-  g_auto (Place) place = { 0 };
+  g_auto (Place) place = place_set_up (BAR);
   g_autoptr (RegiondLoans) loans = NULL, later = NULL;
   g_autoptr (GArray) nothing = NULL, left = NULL;
   g_autoptr (GError) error = NULL;
@@ -85,7 +87,6 @@ test_remembered (void)
   if (witnessed_skip ())
     return;
 
-  place_init (&place, BAR);
   loans = load (&place);
   nothing = regiond_loans_place (loans, place.tree.sysfs);
   g_assert_cmpuint (nothing->len, ==, 0);
@@ -110,11 +111,10 @@ test_remembered (void)
 static void
 test_forgotten (void)
 {
-  g_auto (Place) place = { 0 };
-  g_autoptr (RegiondLoans) loans = NULL, later = NULL;
+  g_auto (Place) place = place_set_up (BAR);
+  g_autoptr (RegiondLoans) loans = load (&place);
+  g_autoptr (RegiondLoans) later = NULL;
 
-  place_init (&place, BAR);
-  loans = load (&place);
   g_assert_true (regiond_loans_lend (loans, ADDRESS, 0, NULL));
   g_assert_true (g_file_test (place.path, G_FILE_TEST_EXISTS));
   regiond_loans_forget (loans, ADDRESS);
@@ -127,11 +127,10 @@ test_forgotten (void)
 static void
 test_same_place (void)
 {
-  g_auto (Place) place = { 0 };
+  g_auto (Place) place = place_set_up (NONE IO_BAR BAR);
   g_autoptr (RegiondLoans) loans = NULL, later = NULL;
   g_autoptr (GArray) left = NULL, again = NULL;
 
-  place_init (&place, NONE IO_BAR BAR);
   put (&place, "0000:03:00.0", "range 0xfe003000 0xfe004fff\nserial 0\n");
   put (&place, "0000:04:00.0", "range 0xfe004000 0xfe004fff\nserial 0\n");
   put (&place, "0000:05:00.0", "range 0xc000 0xc0ff\nserial 0\n");
@@ -161,12 +160,11 @@ test_broken (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (broken); i++)
     {
-      g_auto (Place) place = { 0 };
+      g_auto (Place) place = place_set_up (BAR);
       g_autoptr (RegiondLoans) loans = NULL;
       g_autoptr (GArray) left = NULL;
       gboolean unknown = FALSE;
 
-      place_init (&place, BAR);
       put (&place, ADDRESS, broken[i]);
       g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*lent/" ADDRESS "*removed*");
       loans = load (&place);
@@ -181,11 +179,10 @@ test_broken (void)
 static void
 test_half_written (void)
 {
-  g_auto (Place) place = { 0 };
+  g_auto (Place) place = place_set_up (BAR);
   g_autofree char *path = NULL;
   g_autoptr (RegiondLoans) loans = NULL;
 
-  place_init (&place, BAR);
   put (&place, ADDRESS ".X1Y2Z3", "ser");
   path = g_strconcat (place.path, ".X1Y2Z3", NULL);
   loans = load (&place);
@@ -196,14 +193,11 @@ test_half_written (void)
 static void
 test_unwritable (void)
 {
-  g_auto (Place) place = { 0 };
-  g_autoptr (RegiondLoans) loans = NULL;
+  g_auto (Place) place = place_set_up (BAR);
+  g_autoptr (RegiondLoans) loans = load (&place);
+  g_autofree char *folder = g_path_get_dirname (place.path);
   g_autoptr (GError) error = NULL, none = NULL;
-  g_autofree char *folder = NULL;
 
-  place_init (&place, BAR);
-  loans = load (&place);
-  folder = g_path_get_dirname (place.path);
   g_assert_cmpint (g_rmdir (folder), ==, 0);
   g_assert_false (regiond_loans_lend (loans, ADDRESS, 12, &error));
   assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_FAILED, place.path);

@@ -70,23 +70,24 @@ live (int  file,
   _exit (1);
 }
 
-static void
-held_init (Held *self,
-           Life  life)
+static Held
+held_set_up (Life life)
 {
   int ends[2];
   char byte;
+  Held self;
 
-  self->file = memfd_create ("bar", MFD_CLOEXEC);
-  g_assert_no_errno (ftruncate (self->file, SIZE));
+  self.file = memfd_create ("bar", MFD_CLOEXEC);
+  g_assert_no_errno (ftruncate (self.file, SIZE));
   g_assert_no_errno (pipe (ends));
-  self->child = fork ();
-  g_assert_no_errno (self->child);
-  if (self->child == 0)
-    live (self->file, ends[1], life);
+  self.child = fork ();
+  g_assert_no_errno (self.child);
+  if (self.child == 0)
+    live (self.file, ends[1], life);
   close (ends[1]);
   g_assert_cmpint (read (ends[0], &byte, 1), ==, 1);
   close (ends[0]);
+  return self;
 }
 
 static void
@@ -120,18 +121,16 @@ zap (Held *self)
 static void
 test_live (void)
 {
-  g_auto (Held) held = { 0 };
+  g_auto (Held) held = held_set_up (sleep_for_ever);
 
-  held_init (&held, sleep_for_ever);
   g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_LIVE);
 }
 
 static void
 test_zapped (void)
 {
-  g_auto (Held) held = { 0 };
+  g_auto (Held) held = held_set_up (sleep_for_ever);
 
-  held_init (&held, sleep_for_ever);
   zap (&held);
   g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_NONE);
 }
@@ -139,10 +138,9 @@ test_zapped (void)
 static void
 test_unmapped (void)
 {
-  g_auto (Held) held = { 0 };
+  g_auto (Held) held = held_set_up (sleep_for_ever);
   int other = memfd_create ("other", MFD_CLOEXEC);
 
-  held_init (&held, sleep_for_ever);
   g_assert_cmpint (regiond_mappings_look (&other, 1, soon ()), ==, REGIOND_MAPPINGS_NONE);
   close (other);
 }
@@ -151,9 +149,8 @@ test_unmapped (void)
 static void
 test_running (void)
 {
-  g_auto (Held) held = { 0 };
+  g_auto (Held) held = held_set_up (run_for_ever);
 
-  held_init (&held, run_for_ever);
   zap (&held);
   g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_UNKNOWN);
 }
@@ -170,9 +167,8 @@ first_thread_has_ended (pid_t pid)
 static void
 test_thread_that_stays (void)
 {
-  g_auto (Held) held = { 0 };
+  g_auto (Held) held = held_set_up (leave_a_thread);
 
-  held_init (&held, leave_a_thread);
   wait_until (first_thread_has_ended (held.child));
   g_assert_cmpint (look (&held), ==, REGIOND_MAPPINGS_LIVE);
   zap (&held);
@@ -182,12 +178,11 @@ test_thread_that_stays (void)
 static void
 test_second_file (void)
 {
-  g_auto (Held) zapped = { 0 };
+  g_auto (Held) zapped = held_set_up (sleep_for_ever);
   g_auto (Held) held = { 0 };
 
-  held_init (&zapped, sleep_for_ever);
   zap (&zapped);
-  held_init (&held, sleep_for_ever);
+  held = held_set_up (sleep_for_ever);
   g_assert_cmpint (regiond_mappings_look ((int[]){ zapped.file, held.file }, 2, soon ()), ==, REGIOND_MAPPINGS_LIVE);
 }
 
@@ -197,13 +192,11 @@ test_held_up (void)
 {
   g_autofree char *folder = g_dir_make_tmp ("regiond-XXXXXX", NULL);
   g_autofree char *pipe = g_build_filename (folder, "pipe", NULL);
-  g_autofree char *maps = NULL;
-  g_auto (Held) held = { 0 };
+  g_auto (Held) held = held_set_up (sleep_for_ever);
   gint64 start = g_get_monotonic_time ();
+  g_autofree char *maps = g_strdup_printf ("/proc/%d/maps", held.child);
   int writer;
 
-  held_init (&held, sleep_for_ever);
-  maps = g_strdup_printf ("/proc/%d/maps", held.child);
   g_assert_no_errno (mkfifo (pipe, 0600));
   g_assert_no_errno (mount (pipe, maps, NULL, MS_BIND, NULL));
   g_assert_cmpint (regiond_mappings_look (&held.file, 1, start + G_TIME_SPAN_SECOND / 5), ==, REGIOND_MAPPINGS_UNKNOWN);
@@ -232,10 +225,9 @@ wait_for_child (pid_t child)
 static void
 test_not_permitted (void)
 {
-  g_auto (Held) held = { 0 };
+  g_auto (Held) held = held_set_up (sleep_for_ever);
   pid_t child;
 
-  held_init (&held, sleep_for_ever);
   if ((child = fork ()) == 0)
     _exit (setresuid (65534, 65534, 65534) == 0 && look (&held) == REGIOND_MAPPINGS_UNKNOWN ? 0 : 1);
   g_assert_cmpint (wait_for_child (child), ==, 0);

@@ -15,27 +15,15 @@
 
 #define SIZE (16 * PAGE)
 
-/* That @call fails with @wanted. */
-#define assert_errno(call, wanted) \
-  G_STMT_START \
-  { \
-    errno = 0; \
-    g_assert_cmpint ((gintptr) (call), ==, -1); \
-    g_assert_cmpint (errno, ==, wanted); \
-  } \
-  G_STMT_END
-
 static void
 test_size (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) hold = NULL;
+  g_auto (Objects) o = objects_set_up (SIZE);
   struct stat facts;
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
+  g_autoptr (RegiondHold) hold = NULL;
   int fd;
 
-  objects_init (&o, SIZE);
-  memfd = objects_make (&o, SIZE);
   g_assert_cmpuint (regiond_budget_get_held (o.budget), ==, SIZE);
   hold = objects_open (memfd, RWM, &fd);
   g_assert_cmpint (fstat (fd, &facts), ==, 0);
@@ -50,14 +38,11 @@ test_size (void)
 static void
 test_seals (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) hold = NULL;
   int fd;
+  g_auto (Objects) o = objects_set_up (SIZE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
+  g_autoptr (RegiondHold) hold = objects_open (memfd, RWM, &fd);
 
-  objects_init (&o, SIZE);
-  memfd = objects_make (&o, SIZE);
-  hold = objects_open (memfd, RWM, &fd);
   assert_errno (ftruncate (fd, SIZE / 2), EPERM);
   assert_errno (ftruncate (fd, 0), EPERM);
   assert_errno (ftruncate (fd, SIZE * 2), EPERM);
@@ -71,15 +56,12 @@ test_seals (void)
 static void
 test_read_only (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) hold = NULL;
-  void *memory;
   int fd;
+  g_auto (Objects) o = objects_set_up (SIZE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
+  g_autoptr (RegiondHold) hold = objects_open (memfd, RM, &fd);
+  void *memory;
 
-  objects_init (&o, SIZE);
-  memfd = objects_make (&o, SIZE);
-  hold = objects_open (memfd, RM, &fd);
   assert_errno (mmap (NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EACCES);
   assert_errno (write (fd, "x", 1), EBADF);
   assert_errno (fcntl (fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
@@ -95,15 +77,12 @@ test_read_only (void)
 static void
 test_execute (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) hold = NULL;
-  const char *argv[] = { "x", NULL };
   int fd;
+  g_auto (Objects) o = objects_set_up (SIZE);
+  const char *argv[] = { "x", NULL };
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
+  g_autoptr (RegiondHold) hold = objects_open (memfd, RWM, &fd);
 
-  objects_init (&o, SIZE);
-  memfd = objects_make (&o, SIZE);
-  hold = objects_open (memfd, RWM, &fd);
   g_assert_cmpint (pwrite (fd, "#!/bin/true\n", 12, 0), ==, 12);
   assert_errno (syscall (SYS_execveat, fd, "", argv, argv + 1, AT_EMPTY_PATH), EACCES);
   close (fd);
@@ -130,13 +109,12 @@ try_to_reopen (int fd)
 static void
 test_reopen (void)
 {
-  g_auto (Objects) o;
+  g_auto (Objects) o = objects_set_up (SIZE);
   g_autoptr (RegiondMemfd) memfd = NULL;
   g_autoptr (RegiondHold) hold = NULL;
   int fd, status;
   pid_t child;
 
-  objects_init (&o, SIZE);
   if (geteuid () != 0)
     {
       g_test_skip ("another user's part needs root");
@@ -155,14 +133,12 @@ test_reopen (void)
 static void
 test_free (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
+  g_auto (Objects) o = objects_set_up (SIZE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
   g_autoptr (RegiondHold) one = NULL, other = NULL;
   int first, second;
   void *memory;
 
-  objects_init (&o, SIZE);
-  memfd = objects_make (&o, SIZE);
   g_assert_true (regiond_memfd_is_free (memfd));
   one = objects_open (memfd, RWM, &first);
   other = objects_open (memfd, RM, &second);
@@ -183,16 +159,15 @@ test_free (void)
 static void
 test_copy (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL, copy = NULL;
-  g_autoptr (RegiondHold) old_hold = NULL, new_hold = NULL;
+  int before, after;
+  g_auto (Objects) o = objects_set_up (2 * SIZE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
+  g_autoptr (RegiondHold) old_hold = objects_open (memfd, RWM, &before);
+  g_autoptr (RegiondMemfd) copy = NULL;
+  g_autoptr (RegiondHold) new_hold = NULL;
   g_autofree char *text = NULL;
   char last;
-  int before, after;
 
-  objects_init (&o, 2 * SIZE);
-  memfd = objects_make (&o, SIZE);
-  old_hold = objects_open (memfd, RWM, &before);
   fd_write_text (before, "kept");
   g_assert_cmpint (pwrite (before, "z", 1, SIZE - 1), ==, 1);
   copy = regiond_memfd_copy (memfd, NULL);
@@ -212,12 +187,10 @@ test_copy (void)
 static void
 test_copy_limit (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
+  g_auto (Objects) o = objects_set_up (SIZE + PAGE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
   g_autoptr (GError) error = NULL;
 
-  objects_init (&o, SIZE + PAGE);
-  memfd = objects_make (&o, SIZE);
   g_assert_null (regiond_memfd_copy (memfd, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
   g_assert_cmpuint (regiond_budget_get_held (o.budget), ==, SIZE);
@@ -226,17 +199,13 @@ test_copy_limit (void)
 static void
 test_empty (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) hold = NULL;
-  struct stat facts;
-  char *memory;
   int fd;
+  g_auto (Objects) o = objects_set_up (SIZE);
+  struct stat facts;
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
+  g_autoptr (RegiondHold) hold = objects_open (memfd, RWM, &fd);
+  char *memory = mmap (NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-  objects_init (&o, SIZE);
-  memfd = objects_make (&o, SIZE);
-  hold = objects_open (memfd, RWM, &fd);
-  memory = mmap (NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   memset (memory, 'x', SIZE);
   g_assert_true (regiond_memfd_empty (memfd, NULL));
   for (gsize i = 0; i < SIZE; i++)
@@ -251,14 +220,12 @@ test_empty (void)
 static void
 test_budget (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
+  g_auto (Objects) o = objects_set_up (SIZE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, SIZE);
   g_autoptr (RegiondHold) hold = NULL;
   g_autoptr (GError) error = NULL;
   int fd;
 
-  objects_init (&o, SIZE);
-  memfd = objects_make (&o, SIZE);
   g_assert_null (regiond_memfd_new (o.watch, o.budget, "test", PAGE, NULL, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
 
@@ -274,11 +241,10 @@ test_budget (void)
 static void
 test_cancelled (void)
 {
-  g_auto (Objects) o;
+  g_auto (Objects) o = objects_set_up (SIZE);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GError) error = NULL;
 
-  objects_init (&o, SIZE);
   g_cancellable_cancel (cancellable);
   g_assert_null (regiond_memfd_new (o.watch, o.budget, "test", SIZE, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);

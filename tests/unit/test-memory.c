@@ -82,14 +82,11 @@ live_there (Objects        *o,
 static void
 test_fresh (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
-  ino_t first, second;
+  g_auto (Objects) o = objects_set_up (2 * BOTH);
+  g_autoptr (RegiondBackend) backend = make (&o, FALSE, FALSE);
+  ino_t first = live_there (&o, backend, "", "secret");
+  ino_t second = live_there (&o, backend, "", "another");
 
-  objects_init (&o, 2 * BOTH);
-  backend = make (&o, FALSE, FALSE);
-  first = live_there (&o, backend, "", "secret");
-  second = live_there (&o, backend, "", "another");
   g_assert_cmpuint (first, !=, second);
   g_clear_object (&backend);
 }
@@ -97,14 +94,11 @@ test_fresh (void)
 static void
 test_persist (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
-  ino_t first, second;
+  g_auto (Objects) o = objects_set_up (4 * BOTH);
+  g_autoptr (RegiondBackend) backend = make (&o, TRUE, FALSE);
+  ino_t first = live_there (&o, backend, "", "kept");
+  ino_t second = live_there (&o, backend, "kept", "kept too");
 
-  objects_init (&o, 4 * BOTH);
-  backend = make (&o, TRUE, FALSE);
-  first = live_there (&o, backend, "", "kept");
-  second = live_there (&o, backend, "kept", "kept too");
   g_assert_cmpuint (first, !=, second);
   live_there (&o, backend, "kept too", "");
   g_clear_object (&backend);
@@ -114,14 +108,12 @@ test_persist (void)
 static void
 test_hurried (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
+  g_auto (Objects) o = objects_set_up (2 * BOTH);
+  g_autoptr (RegiondBackend) backend = make (&o, FALSE, FALSE);
   g_autoptr (RegiondHold) old = NULL, young = NULL;
   g_autofree char *text = NULL;
   int before, after;
 
-  objects_init (&o, 2 * BOTH);
-  backend = make (&o, FALSE, FALSE);
   attach (backend);
   old = open_bar2 (&o, backend, &before);
   fd_write_text (before, "secret");
@@ -140,11 +132,9 @@ test_hurried (void)
 static void
 test_all_at_once (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
+  g_auto (Objects) o = objects_set_up (BOTH);
+  g_autoptr (RegiondBackend) backend = make (&o, FALSE, FALSE);
 
-  objects_init (&o, BOTH);
-  backend = make (&o, FALSE, FALSE);
   g_assert_cmpuint (regiond_budget_get_held (o.budget), ==, 0);
   attach (backend);
   g_assert_cmpuint (regiond_budget_get_held (o.budget), ==, BOTH);
@@ -158,14 +148,13 @@ test_all_at_once (void)
 static void
 test_declared (void)
 {
-  g_auto (Objects) o;
+  g_auto (Objects) o = objects_set_up (2 * BOTH - PAGE);
   const RegiondMemorySetup persistent = { NULL, TRUE, FALSE };
   RegiondMemorySetup setup = persistent;
   RegiondMemoryMeans means;
   g_autoptr (RegiondBackend) backend = NULL;
   g_autoptr (GError) error = NULL;
 
-  objects_init (&o, 2 * BOTH - PAGE);
   means = (RegiondMemoryMeans){ o.watch, o.budget, o.server };
   setup.regions = o.regions;
   g_assert_null (regiond_memory_backend_new ("shm0", &setup, &means, &error));
@@ -182,12 +171,10 @@ test_declared (void)
 static void
 test_limit (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
+  g_auto (Objects) o = objects_set_up (BOTH);
+  g_autoptr (RegiondBackend) backend = make (&o, FALSE, FALSE);
   g_autoptr (GError) error = NULL;
 
-  objects_init (&o, BOTH);
-  backend = make (&o, FALSE, FALSE);
   g_assert_true (regiond_budget_take (o.budget, PAGE, NULL)); /* somebody's retired object */
   g_assert_false (regiond_backend_attach (backend, NULL, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
@@ -201,15 +188,13 @@ test_limit (void)
 static void
 test_persist_limit (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
+  g_auto (Objects) o = objects_set_up (2 * BOTH);
+  g_autoptr (RegiondBackend) backend = make (&o, TRUE, FALSE);
   g_autoptr (RegiondHold) hold = NULL, again = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *text = NULL;
   int fd;
 
-  objects_init (&o, 2 * BOTH);
-  backend = make (&o, TRUE, FALSE);
   attach (backend);
   hold = open_bar2 (&o, backend, &fd);
   fd_write_text (fd, "kept");
@@ -234,15 +219,13 @@ test_persist_limit (void)
 static void
 test_reset (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
+  g_auto (Objects) o = objects_set_up (4 * BOTH);
+  g_autoptr (RegiondBackend) backend = make (&o, TRUE, FALSE);
   g_autoptr (RegiondHold) hold = NULL, again = NULL;
   g_autofree char *text = NULL, *other = NULL;
   ino_t inode;
   int fd;
 
-  objects_init (&o, 4 * BOTH);
-  backend = make (&o, TRUE, FALSE);
   attach (backend);
   hold = open_bar2 (&o, backend, &fd);
   fd_write_text (fd, "gone");
@@ -275,12 +258,10 @@ test_reset (void)
 static void
 test_proofs (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) backend = NULL;
+  g_auto (Objects) o = objects_set_up (BOTH);
   g_autoptr (GPtrArray) proofs = g_ptr_array_new ();
+  g_autoptr (RegiondBackend) backend = make (&o, FALSE, FALSE);
 
-  objects_init (&o, BOTH);
-  backend = make (&o, FALSE, FALSE);
   regiond_backend_list_proofs (backend, proofs);
   g_assert_cmpuint (proofs->len, >, 0);
   for (guint i = 0; i < proofs->len; i++)
@@ -296,11 +277,10 @@ static void
 test_quick (void)
 {
   const RegiondWindow mapped = { .access = RWM }, proxied = { .access = REGIOND_ACCESS_READ };
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) little = NULL, much = NULL;
+  g_auto (Objects) o = objects_set_up (64 << 20);
+  g_autoptr (RegiondBackend) little = make (&o, FALSE, FALSE);
+  g_autoptr (RegiondBackend) much = NULL;
 
-  objects_init (&o, 64 << 20);
-  little = make (&o, FALSE, FALSE);
   g_assert_true (regiond_backend_is_quick (little, &mapped));
   g_ptr_array_add (o.regions, regiond_region_new_memory ("bar4", 2, 32 << 20, NULL));
   much = make (&o, FALSE, FALSE);
@@ -318,14 +298,11 @@ test_quick (void)
 static void
 test_terms (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondBackend) retiring = NULL, tolerant = NULL;
-  RegiondRegion *bar2;
+  g_auto (Objects) o = objects_set_up (2 * BOTH);
+  RegiondRegion *bar2 = g_ptr_array_index (o.regions, 1);
+  g_autoptr (RegiondBackend) retiring = make (&o, FALSE, FALSE);
+  g_autoptr (RegiondBackend) tolerant = make (&o, FALSE, TRUE);
 
-  objects_init (&o, 2 * BOTH);
-  bar2 = g_ptr_array_index (o.regions, 1);
-  retiring = make (&o, FALSE, FALSE);
-  tolerant = make (&o, FALSE, TRUE);
   g_assert_cmpint (regiond_backend_get_revocation (retiring, REGIOND_MECHANISM_MEMFD), ==,
                    REGIOND_REVOCATION_DETACHED);
   g_assert_cmpint (regiond_backend_get_revocation (tolerant, REGIOND_MECHANISM_MEMFD), ==,

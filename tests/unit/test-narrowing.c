@@ -18,11 +18,10 @@ check (SysfsTree  *tree,
 static void
 test_put_back (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondNarrowing) narrowing = NULL;
   g_autofree char *record = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "reset_method", "flr bus\n", -1);
   narrowing = regiond_narrowing_new (tree.sysfs, tree.top);
   record = g_build_filename (tree.top, "reset-methods", "0000:00:10.0", NULL);
@@ -39,11 +38,10 @@ test_put_back (void)
 static void
 test_crash (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondNarrowing) narrowing = NULL, later = NULL;
   g_autofree char *methods = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "reset_method", "flr bus\n", -1);
   narrowing = regiond_narrowing_new (tree.sysfs, tree.top);
   g_assert_true (regiond_narrowing_begin (narrowing, "bus", NULL));
@@ -65,10 +63,9 @@ test_crash (void)
 static void
 test_alone (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondNarrowing) narrowing = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "reset_method", "flr\n", -1);
   narrowing = regiond_narrowing_new (tree.sysfs, tree.top);
   g_assert_true (regiond_narrowing_begin (narrowing, "flr", NULL));
@@ -80,11 +77,10 @@ test_alone (void)
 static void
 test_cannot_be_noted (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondNarrowing) narrowing = NULL;
   g_autoptr (GError) error = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "reset_method", "flr bus\n", -1);
   narrowing = regiond_narrowing_new (tree.sysfs, "/dev/null");
   g_assert_false (regiond_narrowing_begin (narrowing, "flr", &error));

@@ -15,27 +15,15 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* That @call fails with @wanted. */
-#define assert_errno(call, wanted) \
-  G_STMT_START \
-  { \
-    errno = 0; \
-    g_assert_cmpint ((gintptr) (call), ==, -1); \
-    g_assert_cmpint (errno, ==, wanted); \
-  } \
-  G_STMT_END
-
 static void
 test_file (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  guint8 bytes[4];
-  struct stat facts;
   int fd;
+  g_auto (Proxies) p = proxies_set_up ();
+  struct stat facts;
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R | W, &fd);
+  guint8 bytes[4];
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R | W, &fd);
   g_assert_cmpint (pread (fd, bytes, 4, 8), ==, 4);
   g_assert_cmpmem (bytes, 4, "\x08\x09\x0a\x0b", 4);
   g_assert_cmpint (pwrite (fd, "abcd", 4, 12), ==, 4);
@@ -57,14 +45,12 @@ test_file (void)
 static void
 test_part (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  guint8 bytes[8];
-  struct stat facts;
   int fd;
+  g_auto (Proxies) p = proxies_set_up ();
+  struct stat facts;
+  g_autoptr (RegiondHold) hold = proxies_open_part (&p, R | W, 17, 5, &fd);
+  guint8 bytes[8];
 
-  proxies_init (&p);
-  hold = proxies_open_part (&p, R | W, 17, 5, &fd);
   g_assert_cmpint (fstat (fd, &facts), ==, 0);
   g_assert_cmpint (facts.st_size, ==, 5);
   g_assert_cmpint (pread (fd, bytes, 2, 0), ==, 2);
@@ -86,13 +72,11 @@ test_part (void)
 static void
 test_width (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  guint8 bytes[SIZE];
   int fd;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R | W, &fd);
+  guint8 bytes[SIZE];
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R | W, &fd);
   for (gsize width = 1; width <= 8; width++)
     {
       g_assert_cmpint (pread (fd, bytes, width, 5), ==, width);
@@ -110,14 +94,12 @@ test_width (void)
 static void
 test_access (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) reader = NULL, writer = NULL;
-  char byte = 'x';
   int r, w;
+  g_auto (Proxies) p = proxies_set_up ();
+  char byte = 'x';
+  g_autoptr (RegiondHold) reader = proxies_open (&p, R, &r);
+  g_autoptr (RegiondHold) writer = proxies_open (&p, W, &w);
 
-  proxies_init (&p);
-  reader = proxies_open (&p, R, &r);
-  writer = proxies_open (&p, W, &w);
   assert_errno (pwrite (r, &byte, 1, 0), EBADF);
   assert_errno (pread (w, &byte, 1, 0), EBADF);
   g_assert_cmpint (pread (r, &byte, 1, 0), ==, 1);
@@ -129,13 +111,11 @@ test_access (void)
 static void
 test_nothing_else (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  char value[8];
   int fd;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R | W, &fd);
+  char value[8];
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R | W, &fd);
   assert_errno (mmap (NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), ENODEV);
   assert_errno (mmap (NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), ENODEV);
   assert_errno (ftruncate (fd, 0), EPERM);
@@ -156,15 +136,13 @@ test_nothing_else (void)
 static void
 test_no_pages (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
   int fd, ends[2];
   guint8 byte, *memory;
+  g_auto (Proxies) p = proxies_set_up ();
   struct iovec from = { NULL, 1 }, to = { &byte, 1 };
   loff_t start = 0;
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R | W, &fd);
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R | W, &fd);
   g_assert_cmpint (pipe2 (ends, O_CLOEXEC), ==, 0);
   assert_errno (splice (fd, &start, ends[1], NULL, 4, 0), EINVAL);
   assert_errno (sendfile (ends[1], fd, NULL, 4), EINVAL);
@@ -228,13 +206,11 @@ reopen_stranger (int fd)
 static void
 test_reopen (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) reader = NULL, both = NULL;
   int r, rw;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) reader = proxies_open (&p, R, &r);
+  g_autoptr (RegiondHold) both = proxies_open (&p, R | W, &rw);
 
-  proxies_init (&p);
-  reader = proxies_open (&p, R, &r);
-  both = proxies_open (&p, R | W, &rw);
   g_assert_cmpint (holder_run (reopen_reader, r), ==, 0);
   g_assert_cmpint (holder_run (reopen_writer, rw), ==, 0);
   g_assert_cmpint (holder_run (reopen_stranger, rw), ==, 0);
@@ -248,16 +224,14 @@ test_reopen (void)
 static void
 test_last_close (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
+  int fd;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R, &fd);
+  int copy = dup (fd);
+  int again = reopen (fd, O_RDONLY);
+  int path = reopen (fd, O_PATH);
   char byte;
-  int fd, copy, again, path;
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R, &fd);
-  copy = dup (fd);
-  again = reopen (fd, O_RDONLY);
-  path = reopen (fd, O_PATH);
   close (fd);
   close (copy);
   g_assert_cmpint (pread (again, &byte, 1, 1), ==, 1);
@@ -273,16 +247,14 @@ test_last_close (void)
 static void
 test_cut (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL, other = NULL;
+  int fd, untouched;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R | W, &fd);
+  g_autoptr (RegiondHold) other = proxies_open (&p, R | W, &untouched);
+  int copy = dup (fd);
+  int again = reopen (fd, O_RDWR);
   char byte;
-  int fd, copy, again, untouched;
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R | W, &fd);
-  other = proxies_open (&p, R | W, &untouched);
-  copy = dup (fd);
-  again = reopen (fd, O_RDWR);
   g_assert_false (regiond_hold_shares_fate (hold, other));
   regiond_hold_cut (hold);
   g_assert_true (regiond_hold_is_cut (hold));
@@ -309,13 +281,11 @@ on_stirred (gpointer data)
 static void
 test_told (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  guint told = 0;
   int fd;
+  g_auto (Proxies) p = proxies_set_up ();
+  guint told = 0;
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R, &fd);
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R, &fd);
   g_assert_true (regiond_hold_listen (hold, on_stirred, &told, NULL));
   fixture_turn ();
   g_assert_cmpuint (told, ==, 0);
@@ -327,12 +297,10 @@ test_told (void)
 static void
 test_kept (void)
 {
-  g_auto (Proxies) p;
-  RegiondHold *hold;
   int fd;
+  g_auto (Proxies) p = proxies_set_up ();
+  RegiondHold *hold = proxies_open (&p, R, &fd);
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R, &fd);
   g_object_add_weak_pointer (G_OBJECT (hold), (gpointer *) &hold);
   regiond_hold_cut (hold);
   g_object_unref (hold);
@@ -346,15 +314,13 @@ test_kept (void)
 static void
 test_memory (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) mapped = NULL, proxied = NULL;
+  g_auto (Proxies) p = proxies_set_up ();
   RegiondProxyTerms terms = { .length = PAGE, .access = R | W, .uid = HOLDER };
+  g_autoptr (RegiondMemfd) memfd = objects_make (&p.objects, PAGE);
+  g_autoptr (RegiondHold) mapped = NULL, proxied = NULL;
   char byte, *page;
   int map, fd;
 
-  proxies_init (&p);
-  memfd = objects_make (&p.objects, PAGE);
   terms.source = REGIOND_SOURCE (memfd);
   mapped = objects_open (memfd, RWM, &map);
   proxied = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &fd, NULL);
@@ -385,18 +351,17 @@ test_memory (void)
 static void
 test_many (void)
 {
-  g_auto (Proxies) p;
+  g_auto (Proxies) p = proxies_set_up ();
   g_autofree RegiondHold **holds = g_new0 (RegiondHold *, MANY);
   g_autofree int *fds = g_new (int, MANY);
   RegiondProxyTerms terms = { .length = SIZE, .access = R };
   struct rlimit files = { 2 * MANY + 100, 2 * MANY + 100 };
+  guint n = 0;
   g_autoptr (GError) error = NULL;
   RegiondHold *other;
-  guint n = 0;
   char byte;
   int fd;
 
-  proxies_init (&p);
   terms.source = REGIOND_SOURCE (p.registers);
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &files), ==, 0);
   while (n < MANY &&
@@ -426,18 +391,14 @@ test_many (void)
 static void
 test_shown (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) one = NULL, other = NULL;
-  g_autofree char *path = NULL;
-  RegiondProof proof;
-  int first, second, again;
+  int first, second;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) one = proxies_open (&p, R | W, &first);
+  g_autoptr (RegiondHold) other = proxies_open (&p, R | W, &second);
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", first);
+  int again = open (path, O_RDONLY | O_CLOEXEC);
+  RegiondProof proof = objects_show (again);
 
-  proxies_init (&p);
-  one = proxies_open (&p, R | W, &first);
-  other = proxies_open (&p, R | W, &second);
-  path = g_strdup_printf ("/proc/self/fd/%d", first);
-  again = open (path, O_RDONLY | O_CLOEXEC);
-  proof = objects_show (again);
   g_assert_cmpuint (proof.access, ==, REGIOND_ACCESS_READ);
   g_assert_true (regiond_hold_is_shown (one, &proof));
   g_assert_false (regiond_hold_is_shown (other, &proof));

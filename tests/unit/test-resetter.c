@@ -21,20 +21,21 @@ typedef struct {
   Space        space;
 } Device;
 
-static void
-device_init (Device     *self,
-             const char *methods)
+static Device
+device_set_up (const char *methods)
 {
   g_autofree char *path = NULL;
+  Device self;
 
-  sysfs_tree_init (&self->tree);
-  proxies_init (&self->proxies);
-  self->hold = proxies_open (&self->proxies, R | W, &self->fd);
-  path = g_strdup_printf ("/proc/%d/fd/%d", getpid (), self->fd);
-  sysfs_tree_link (&self->tree, "reset", path);
-  sysfs_tree_put (&self->tree, "reset_method", methods, -1);
-  space_init_nvme (&self->space);
-  sysfs_tree_put (&self->tree, "config", self->space.bytes, self->space.size);
+  self.tree = sysfs_tree_set_up ();
+  self.proxies = proxies_set_up ();
+  self.hold = proxies_open (&self.proxies, R | W, &self.fd);
+  path = g_strdup_printf ("/proc/%d/fd/%d", getpid (), self.fd);
+  sysfs_tree_link (&self.tree, "reset", path);
+  sysfs_tree_put (&self.tree, "reset_method", methods, -1);
+  space_init_nvme (&self.space);
+  sysfs_tree_put (&self.tree, "config", self.space.bytes, self.space.size);
+  return self;
 }
 
 static void
@@ -89,11 +90,10 @@ static void
 check_methods (const char *said,
                const char *wanted)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondResetter) resetter = NULL;
   g_autofree char *found = NULL;
 
-  sysfs_tree_init (&tree);
   if (said != NULL)
     sysfs_tree_put (&tree, "reset_method", said, -1);
   resetter = regiond_resetter_new (tree.sysfs, tree.top);
@@ -115,14 +115,13 @@ test_order (void)
 static void
 test_none (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondResetter) resetter = NULL;
   g_autoptr (GError) error = NULL;
   Space space;
 
   check_methods (NULL, "");
   check_methods ("\n", "");
-  sysfs_tree_init (&tree);
   space_init_ivshmem (&space);
   sysfs_tree_put (&tree, "config", space.bytes, space.size);
   resetter = regiond_resetter_new (tree.sysfs, tree.top);
@@ -136,9 +135,8 @@ test_neighbours (void)
 {
   const char *const others[] = { "0000:01:00.0", "0001:00:10.0", "0000:00:10.1" };
   const char *const wanted[] = { "bus", "bus", "pm" };
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "reset_method", "pm bus\n", -1);
   for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
     {
@@ -156,14 +154,12 @@ test_neighbours (void)
 static void
 test_best (void)
 {
-  g_auto (Device) device;
   Attempt attempt;
-  GThread *thread;
-  g_autofree char *during = NULL, *after = NULL;
+  g_auto (Device) device = device_set_up ("pm bus flr\n");
+  GThread *thread = start (&device, &attempt);
+  g_autofree char *during = sysfs_tree_get (&device.tree, "reset_method");
+  g_autofree char *after = NULL;
 
-  device_init (&device, "pm bus flr\n");
-  thread = start (&device, &attempt);
-  during = sysfs_tree_get (&device.tree, "reset_method");
   finish (&device, &attempt, thread);
   g_assert_no_error (attempt.error);
   g_assert_true (attempt.done);
@@ -176,11 +172,10 @@ test_best (void)
 static void
 test_pm (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ("pm\n");
   Attempt attempt;
   GThread *thread;
 
-  device_init (&device, "pm\n");
   g_test_expect_message ("regiond", G_LOG_LEVEL_WARNING, "*0000:00:10.0*pm*");
   thread = start (&device, &attempt);
   finish (&device, &attempt, thread);
@@ -192,12 +187,10 @@ test_pm (void)
 static void
 test_pm_after_failure (void)
 {
-  g_auto (Device) device;
   Attempt attempt;
-  GThread *thread;
+  g_auto (Device) device = device_set_up ("bus pm\n");
+  GThread *thread = start (&device, &attempt);
 
-  device_init (&device, "bus pm\n");
-  thread = start (&device, &attempt);
   space_put16 (&device.space, PCI_BASE_ADDRESS_0 + 2, 0);
   sysfs_tree_put (&device.tree, "config", device.space.bytes, device.space.size);
   finish (&device, &attempt, thread);
@@ -212,13 +205,12 @@ test_pm_after_failure (void)
 static void
 test_failed (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (RegiondResetter) resetter = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *after = NULL;
   Space space;
 
-  sysfs_tree_init (&tree);
   space_init_nvme (&space);
   sysfs_tree_put (&tree, "config", space.bytes, space.size);
   sysfs_tree_put (&tree, "reset_method", "flr bus\n", -1);
@@ -250,18 +242,16 @@ check_not_back (Device     *device,
 static void
 test_not_proof (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ("flr\n");
 
-  device_init (&device, "flr\n");
   check_not_back (&device, PCI_BASE_ADDRESS_0 + 2, "config space has not come back");
 }
 
 static void
 test_no_answer (void)
 {
-  g_auto (Device) device;
+  g_auto (Device) device = device_set_up ("flr\n");
 
-  device_init (&device, "flr\n");
   check_not_back (&device, PCI_VENDOR_ID, "does not answer");
 }
 
@@ -269,12 +259,10 @@ test_no_answer (void)
 static void
 test_flags (void)
 {
-  g_auto (Device) device;
   Attempt attempt;
-  GThread *thread;
+  g_auto (Device) device = device_set_up ("flr\n");
+  GThread *thread = start (&device, &attempt);
 
-  device_init (&device, "flr\n");
-  thread = start (&device, &attempt);
   space_put16 (&device.space, PCI_STATUS, PCI_STATUS_CAP_LIST);
   sysfs_tree_put (&device.tree, "config", device.space.bytes, device.space.size);
   finish (&device, &attempt, thread);
@@ -284,12 +272,10 @@ test_flags (void)
 static void
 test_unplugged (void)
 {
-  g_auto (Device) device;
   Attempt attempt;
-  GThread *thread;
+  g_auto (Device) device = device_set_up ("flr bus\n");
+  GThread *thread = start (&device, &attempt);
 
-  device_init (&device, "flr bus\n");
-  thread = start (&device, &attempt);
   sysfs_tree_unplug (&device.tree);
   finish (&device, &attempt, thread);
   g_assert_error (attempt.error, REGIOND_ERROR, REGIOND_ERROR_GONE);

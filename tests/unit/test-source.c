@@ -22,13 +22,11 @@ as_source (RegiondMemfd *memfd)
 static void
 test_memory (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
+  g_auto (Objects) o = objects_set_up (PAGE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, PAGE);
   const guint8 *bytes = NULL;
   guint8 buffer[4];
 
-  objects_init (&o, PAGE);
-  memfd = objects_make (&o, PAGE);
   g_assert_true (regiond_source_is_quick (as_source (memfd)));
   g_assert_cmpint (regiond_source_write (as_source (memfd), 5, 4, (const guint8 *) "abcd"), ==, 0);
   g_assert_cmpint (regiond_source_read (as_source (memfd), 6, 2, buffer, &bytes), ==, 0);
@@ -41,13 +39,11 @@ test_memory (void)
 static void
 test_retired (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
+  g_auto (Objects) o = objects_set_up (PAGE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, PAGE);
   const guint8 *bytes = NULL;
   guint8 buffer[4];
 
-  objects_init (&o, PAGE);
-  memfd = objects_make (&o, PAGE);
   g_assert_false (regiond_source_is_retired (as_source (memfd)));
   regiond_memfd_retire (memfd);
   g_assert_true (regiond_source_is_retired (as_source (memfd)));
@@ -93,17 +89,14 @@ write_beside (gpointer source)
 static void
 test_stalled (void)
 {
-  g_auto (Objects) o;
-  g_autoptr (RegiondMemfd) memfd = NULL;
-  g_autoptr (RegiondHold) hold = NULL;
+  int fd;
+  g_auto (Objects) o = objects_set_up (PAGE);
+  g_autoptr (RegiondMemfd) memfd = objects_make (&o, PAGE);
+  g_autoptr (RegiondHold) hold = objects_open (memfd, RWM, &fd);
   const guint8 *bytes = NULL;
   GThread *thread;
   pid_t pid;
-  int fd;
 
-  objects_init (&o, PAGE);
-  memfd = objects_make (&o, PAGE);
-  hold = objects_open (memfd, RWM, &fd);
   if ((pid = fork ()) == 0)
     stall (fd);
   wait_until (is_stalled (pid) || waitpid (pid, NULL, WNOHANG) == pid);

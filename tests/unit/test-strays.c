@@ -27,15 +27,17 @@ on_vanished (gpointer lease)
   g_assert_not_reached ();
 }
 
-static void
-street_init (Street *self)
+static Street
+street_set_up (void)
 {
-  *self = (Street){ .fixture = fixture_new () };
-  self->service = fixture_connect (self->fixture);
-  self->clients = regiond_clients_new (self->service, on_vanished);
-  self->proofs = regiond_proofs_new (PATIENT);
-  self->strays = regiond_strays_new ();
-  regiond_strays_start (self->strays, self->clients, self->proofs);
+  Street self = { .fixture = fixture_new () };
+
+  self.service = fixture_connect (self.fixture);
+  self.clients = regiond_clients_new (self.service, on_vanished);
+  self.proofs = regiond_proofs_new (PATIENT);
+  self.strays = regiond_strays_new ();
+  regiond_strays_start (self.strays, self.clients, self.proofs);
+  return self;
 }
 
 static void
@@ -72,10 +74,9 @@ lose (Street          *self,
 static void
 test_closed (void)
 {
-  g_auto (Street) street = { NULL };
+  g_auto (Street) street = street_set_up ();
   int fd = memfd_create ("stray", MFD_CLOEXEC);
 
-  street_init (&street);
   lose (&street, street.service, fd);
   g_assert_false (is_closed (fd));
   wait_until (is_closed (fd));
@@ -85,14 +86,12 @@ test_closed (void)
 static void
 test_hung (void)
 {
-  g_auto (Street) street = { NULL };
+  g_auto (Street) street = street_set_up ();
   g_auto (FuseFile) hung = { 0 };
-  GDBusConnection *nobody;
   int fds[THREADS_EACH + 1], others = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   int hers[] = { syscall (SYS_pidfd_open, getpid (), 0), memfd_create ("stray", MFD_CLOEXEC) };
+  GDBusConnection *nobody = fixture_connect_as (street.fixture, OTHER_UID);
 
-  street_init (&street);
-  nobody = fixture_connect_as (street.fixture, OTHER_UID);
   fuse_file_init_asking (&hung);
   hung.seen->victim = getpid ();
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
@@ -119,11 +118,10 @@ test_hung (void)
 static void
 test_stopped (void)
 {
-  g_auto (Street) street = { NULL };
+  g_auto (Street) street = street_set_up ();
   g_auto (FuseFile) hung = { 0 };
   int fd;
 
-  street_init (&street);
   fuse_file_init_asking (&hung);
   hung.seen->victim = getpid ();
   lose (&street, street.service, fd = fuse_file_open (&hung));

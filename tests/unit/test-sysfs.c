@@ -10,12 +10,11 @@
 static void
 test_reads (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) error = NULL;
   g_autofree char *text = NULL, *control = NULL;
   guint64 number;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "reset_method", "flr bus\n", -1);
   sysfs_tree_put (&tree, "power/control", "auto\n", -1);
   sysfs_tree_put (&tree, "vendor", "0x1af4\n", -1);
@@ -38,10 +37,9 @@ static void
 test_no_numbers (void)
 {
   const char *const bad[] = { "-1\n", "0x\n", "", "twelve", "0x1g", "99999999999999999999", "1 2" };
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   guint64 number;
 
-  sysfs_tree_init (&tree);
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       g_autoptr (GError) error = NULL;
@@ -55,11 +53,10 @@ test_no_numbers (void)
 static void
 test_writes (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) error = NULL;
   g_autofree char *text = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "power/control", "", -1);
   g_assert_true (regiond_sysfs_write (tree.sysfs, "power/control", "on", &error));
   text = sysfs_tree_get (&tree, "power/control");
@@ -69,10 +66,9 @@ test_writes (void)
 static void
 test_links (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autofree char *driver = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_link (&tree, "driver", "../../bus/pci/drivers/vfio-pci");
   sysfs_tree_put (&tree, "vendor", "0x1af4\n", -1);
   driver = regiond_sysfs_read_link (tree.sysfs, "driver");
@@ -84,10 +80,9 @@ test_links (void)
 static void
 test_absent (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) reading = NULL, writing = NULL;
 
-  sysfs_tree_init (&tree);
   g_assert_null (regiond_sysfs_read (tree.sysfs, "reset_method", &reading));
   assert_error_says (reading, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND, "reset_method", "0000:00:10.0");
   g_assert_false (regiond_sysfs_write (tree.sysfs, "reset", "1", &writing));
@@ -100,10 +95,9 @@ test_absent (void)
 static void
 test_refused (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) error = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_link (&tree, "reset", "/dev/full");
   g_assert_false (regiond_sysfs_write (tree.sysfs, "reset", "1", &error));
   assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "reset", g_strerror (ENOSPC));
@@ -112,10 +106,9 @@ test_refused (void)
 static void
 test_unplugged (void)
 {
-  g_auto (SysfsTree) tree;
+  g_auto (SysfsTree) tree = sysfs_tree_set_up ();
   g_autoptr (GError) reading = NULL, writing = NULL;
 
-  sysfs_tree_init (&tree);
   sysfs_tree_put (&tree, "vendor", "0x1af4\n", -1);
   g_assert_true (regiond_sysfs_is_there (tree.sysfs));
   sysfs_tree_unplug (&tree);

@@ -19,14 +19,12 @@ count_call (gpointer data)
 static void
 test_cut_under_way (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  guint told = 0;
   int fd, status;
+  g_auto (Proxies) p = proxies_set_up ();
+  guint told = 0;
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R, &fd);
   pid_t pid;
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R, &fd);
   g_assert_true (regiond_hold_listen (hold, count_call, &told, NULL));
   registers_let (p.registers, FALSE);
   pid = holder_start (read_once, fd);
@@ -92,13 +90,11 @@ static void
 kill_all (Act           act,
           RegiondAccess access)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  pid_t pids[3];
   int fd, status;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) hold = proxies_open (&p, access, &fd);
+  pid_t pids[3];
 
-  proxies_init (&p);
-  hold = proxies_open (&p, access, &fd);
   registers_let (p.registers, FALSE);
   for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
     {
@@ -152,13 +148,11 @@ read_interrupted (int fd)
 static void
 test_interrupted (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
   int fd, status;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R, &fd);
   pid_t pid;
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R, &fd);
   registers_let (p.registers, FALSE);
   pid = holder_start (read_interrupted, fd);
   wait_until (holder_has_ended (pid, &status));
@@ -171,15 +165,14 @@ test_interrupted (void)
 static void
 test_slow (void)
 {
-  g_auto (Proxies) p;
+  g_auto (Proxies) p = proxies_set_up ();
   g_autoptr (Registers) slow = g_object_new (TYPE_REGISTERS, NULL);
-  g_autoptr (RegiondHold) hold = NULL, quick = NULL;
   RegiondProxyTerms terms = { REGIOND_SOURCE (slow), 0, SIZE, R, HOLDER };
+  g_autoptr (RegiondHold) hold = NULL, quick = NULL;
   int fd, stuck;
   char byte;
   pid_t pid;
 
-  proxies_init (&p);
   registers_let (slow, FALSE);
   hold = regiond_proxy_open (p.objects.server, p.objects.watch, &terms, &stuck, NULL);
   quick = proxies_open (&p, R, &fd);
@@ -215,12 +208,11 @@ count_threads (void)
 static void
 test_idle (void)
 {
-  g_auto (Proxies) p;
+  g_auto (Proxies) p = proxies_set_up ();
   RegiondHold *holds[50];
   int fds[50];
   guint before;
 
-  proxies_init (&p);
   holds[0] = proxies_open (&p, R, &fds[0]);
   before = count_threads ();
   for (gsize i = 1; i < G_N_ELEMENTS (holds); i++)
@@ -244,13 +236,11 @@ is_asleep (pid_t pid)
 static void
 test_waiting (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
-  pid_t reader, writer;
   int fd, status;
+  g_auto (Proxies) p = proxies_set_up ();
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R | W, &fd);
+  pid_t reader, writer;
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R | W, &fd);
   registers_let (p.registers, FALSE);
   reader = holder_start (read_once, fd);
   wait_until (registers_count_begun (p.registers) == 1);
@@ -272,14 +262,12 @@ test_waiting (void)
 static void
 test_crowd (void)
 {
-  g_auto (Proxies) p;
-  g_autoptr (RegiondHold) hold = NULL;
+  int fd, status;
+  g_auto (Proxies) p = proxies_set_up ();
   g_autofree pid_t *pids = g_new0 (pid_t, CROWD);
   guint n = 0;
-  int fd, status;
+  g_autoptr (RegiondHold) hold = proxies_open (&p, R, &fd);
 
-  proxies_init (&p);
-  hold = proxies_open (&p, R, &fd);
   registers_let (p.registers, FALSE);
   while (n < CROWD)
     pids[n++] = holder_start (read_once, fd);
@@ -323,7 +311,7 @@ writes_are_parallel (void)
 static void
 test_bytes (void)
 {
-  g_auto (Proxies) p;
+  g_auto (Proxies) p = proxies_set_up ();
   g_autoptr (RegiondHold) hold = NULL;
   pid_t pids[WRITERS], reader;
   int fd, status;
@@ -334,7 +322,6 @@ test_bytes (void)
       return;
     }
 
-  proxies_init (&p);
   hold = proxies_open_part (&p, R | W, 0, WIDTH, &fd);
   for (guint round = 0; round < 2; round++)
     {
