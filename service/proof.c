@@ -21,6 +21,7 @@
 struct _RegiondProofs {
   RegiondQueue *queue; /* Item */
   GThreadPool  *pool;
+  GThreadPool  *memory; /* closes memfds: to free a gigabyte takes a tenth of a second, and never hangs */
   GHashTable   *heard; /* a set of Item: of which somebody waits to hear */
   guint         timeout;
 };
@@ -42,6 +43,7 @@ clear (RegiondProofs *self)
   regiond_queue_free (self->queue);
   g_hash_table_unref (self->heard);
   g_thread_pool_free (self->pool, FALSE, FALSE);
+  g_thread_pool_free (self->memory, FALSE, FALSE);
 }
 
 static void
@@ -88,6 +90,14 @@ work (gpointer data,
   g_idle_add_full (G_PRIORITY_DEFAULT, on_worked, item, NULL);
 }
 
+/* On a thread. 0 would be NULL. */
+static void
+close_memory (gpointer data,
+              gpointer user_data)
+{
+  close (GPOINTER_TO_INT (data) - 1);
+}
+
 RegiondProofs *
 regiond_proofs_new (guint timeout)
 {
@@ -95,6 +105,7 @@ regiond_proofs_new (guint timeout)
 
   self->queue = regiond_queue_new (PLACES, PLACES_EACH, PLACES_RESERVE);
   self->pool = g_thread_pool_new (work, NULL, -1, FALSE, NULL);
+  self->memory = g_thread_pool_new (close_memory, NULL, 1, FALSE, NULL);
   self->heard = g_hash_table_new (NULL, NULL);
   self->timeout = timeout;
   return self;
@@ -210,13 +221,7 @@ item_new (RegiondProofs *self,
   return item;
 }
 
-/* A pidfd, a memfd: no file system is asked, and others' that hang need not keep it open. */
-static gboolean
-closes_at_once (int fd)
-{
-  return fcntl (fd, F_GET_SEALS) >= 0 || regiond_bond_is_pidfd (fd);
-}
-
+/* Of a pidfd and a memfd no file system is asked, and others' that hang need not keep them open. */
 static void
 close_later (RegiondProofs *self,
              guint32        uid,
@@ -224,9 +229,14 @@ close_later (RegiondProofs *self,
 {
   Item *item;
 
-  if (closes_at_once (fd))
+  if (regiond_bond_is_pidfd (fd))
     {
       close (fd);
+      return;
+    }
+  if (fcntl (fd, F_GET_SEALS) >= 0)
+    {
+      g_thread_pool_push (self->memory, GINT_TO_POINTER (fd + 1), NULL);
       return;
     }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OTHER_UID 65534 /* nobody: the bus wants to know its groups */
@@ -114,6 +115,45 @@ test_hung (void)
   client_leave (nobody);
 }
 
+static int
+make_memory (gsize size)
+{
+  int fd = memfd_create ("stray", MFD_CLOEXEC);
+
+  g_assert_cmpint (fallocate (fd, 0, 0, size), ==, 0);
+  return fd;
+}
+
+/* What this thread has worked, in ns. */
+static gint64
+get_work (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &time);
+  return time.tv_sec * G_GINT64_CONSTANT (1000000000) + time.tv_nsec;
+}
+
+/* To free it is work, and not this thread's. */
+static void
+test_large (void)
+{
+  enum { SIZE = 256 << 20 };
+  g_auto (Street) street = { NULL };
+  int fd = make_memory (SIZE);
+  gint64 start = get_work (), itself;
+
+  close (fd);
+  itself = get_work () - start;
+
+  street_init (&street);
+  fd = make_memory (SIZE);
+  start = get_work ();
+  lose (&street, street.service, fd);
+  wait_until (is_closed (fd));
+  g_assert_cmpint (get_work () - start, <, itself / 2);
+}
+
 /* Nothing of the service is there any more: what comes then must not wait for anybody either. */
 static void
 test_stopped (void)
@@ -139,6 +179,7 @@ add_tests (void)
 {
   g_test_add_func ("/strays/what-nobody-has-taken-is-closed", test_closed);
   g_test_add_func ("/strays/a-hung-file-system-keeps-nobody-else-waiting", test_hung);
+  g_test_add_func ("/strays/much-memory-keeps-nobody-waiting", test_large);
   g_test_add_func ("/strays/at-the-end-nothing-is-waited-for", test_stopped);
 }
 
