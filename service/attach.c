@@ -37,22 +37,6 @@ refuse (Attach *self,
   regiond_refusals_refuse (self->daemon->refusals, &call, error);
 }
 
-/* What is looked for. */
-typedef struct {
-  const RegiondProof *proof;
-  RegiondAccess       access; /* at least */
-} Sight;
-
-static gboolean
-is_seen (RegiondLease *lease,
-         gconstpointer data)
-{
-  const Sight *sight = data;
-
-  return (regiond_lease_get_window (lease)->access & sight->access) == sight->access &&
-         regiond_hold_is_shown (regiond_lease_get_hold (lease), sight->proof);
-}
-
 /* The lease that a description is of cannot always be told from others on the same object. What the
  * description allows, one of these must allow. */
 static RegiondLease *
@@ -60,13 +44,12 @@ find_in_device (RegiondDevice      *device,
                 const RegiondProof *proof)
 {
   GHashTable *active = regiond_tenancy_get_active (regiond_device_get_tenancy (device));
-  const Sight any = { proof, REGIOND_ACCESS_READ }, all = { proof, proof->access };
-  RegiondLease *lease = regiond_leases_find (active, is_seen, &any), *best;
+  RegiondLease *lease = regiond_leases_find_shown (active, proof, REGIOND_ACCESS_READ), *best;
 
   if (lease == NULL)
     return NULL;
 
-  best = regiond_leases_find (active, is_seen, &all);
+  best = regiond_leases_find_shown (active, proof, proof->access);
   return best != NULL ? best : lease;
 }
 
@@ -95,15 +78,13 @@ attach (Attach             *self,
         GError            **error)
 {
   RegiondLease *lease;
-  RegiondAccess shown;
 
   if (g_cancellable_set_error_if_cancelled (regiond_client_get_gone (self->client), error) ||
       (lease = find_shown (self->daemon, proof, error)) == NULL)
     return FALSE;
 
   g_debug ("%s has shown what %s is of", regiond_client_get_name (self->client), regiond_lease_get_path (lease));
-  shown = regiond_lease_get_window (lease)->access & (proof->access | REGIOND_ACCESS_MAP);
-  regiond_opening_start (regiond_request_new_shown (lease, shown, &self->share), self->invocation);
+  regiond_opening_start (regiond_request_new_shown (lease, proof, &self->share), self->invocation);
   return TRUE;
 }
 

@@ -63,6 +63,31 @@ regiond_leases_find_other (GHashTable *self,
   return regiond_leases_find (self, is_other, &other);
 }
 
+typedef struct {
+  const RegiondProof *proof;
+  RegiondAccess       access; /* at least */
+} Sight;
+
+static gboolean
+is_seen (RegiondLease *lease,
+         gconstpointer data)
+{
+  const Sight *sight = data;
+
+  return (regiond_lease_get_window (lease)->access & sight->access) == sight->access &&
+         regiond_hold_is_shown (regiond_lease_get_hold (lease), sight->proof);
+}
+
+RegiondLease *
+regiond_leases_find_shown (GHashTable         *self,
+                           const RegiondProof *proof,
+                           RegiondAccess       access)
+{
+  const Sight sight = { proof, access };
+
+  return regiond_leases_find (self, is_seen, &sight);
+}
+
 static int
 compare_paths (gconstpointer a,
                gconstpointer b)

@@ -17,5 +17,8 @@ RegiondLease *regiond_leases_find (GHashTable *self, RegiondLeasesFunc func, gco
 /* One that is not of the bus name @name, among the exclusive ones only if so; or NULL. */
 RegiondLease *regiond_leases_find_other (GHashTable *self, const char *name, gboolean exclusive_only);
 
+/* One that @proof shows (hold.h), and that has all of @access; or NULL. */
+RegiondLease *regiond_leases_find_shown (GHashTable *self, const RegiondProof *proof, RegiondAccess access);
+
 /* Object paths, NULL-terminated, in the order of opening. */
 char        **regiond_leases_list (GHashTable *self);

@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include "error.h"
+#include "leases.h"
 #include "options.h"
 #include "text.h"
 
@@ -212,9 +213,16 @@ regiond_share_read (RegiondShare *self,
          check_least (self->least, error);
 }
 
+/* What both the lease and the description allow; a description cannot say that it may be mapped. */
+static RegiondAccess
+get_shown_access (RegiondRequest *self)
+{
+  return regiond_lease_get_window (self->shown)->access & (self->proof.access | REGIOND_ACCESS_MAP);
+}
+
 RegiondRequest *
 regiond_request_new_shown (RegiondLease       *lease,
-                           RegiondAccess       shown,
+                           const RegiondProof *proof,
                            const RegiondShare *share)
 {
   RegiondRequest *self = g_new0 (RegiondRequest, 1);
@@ -222,9 +230,10 @@ regiond_request_new_shown (RegiondLease       *lease,
   self->device = g_object_ref (regiond_lease_get_device (lease));
   self->window = *regiond_lease_get_window (lease);
   regiond_region_ref (self->window.region);
-  self->window.access = share->access != 0 ? share->access : shown;
   self->shown = g_object_ref (lease);
-  self->proved = shown;
+  self->proof = *proof;
+  self->proof.fd = -1;
+  self->window.access = share->access != 0 ? share->access : get_shown_access (self);
   self->label = g_strdup (share->label);
   self->least = g_strdup (share->least);
   self->interactive = share->interactive;
@@ -307,12 +316,14 @@ static gboolean
 check_access (RegiondRequest *self,
               GError        **error)
 {
-  if (self->shown == NULL || (self->window.access & ~self->proved) == 0)
+  RegiondAccess shown = self->shown != NULL ? get_shown_access (self) : self->window.access;
+
+  if ((self->window.access & ~shown) == 0)
     return TRUE;
 
   g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED,
                "The access '%s' is more than what was shown, '%s'; ask for no more than that", get_access (self),
-               regiond_access_to_string (self->proved));
+               regiond_access_to_string (shown));
   return FALSE;
 }
 
@@ -346,6 +357,17 @@ check_mechanism (RegiondRequest *self,
   return FALSE;
 }
 
+/* The lease that was found may not have been the one, where descriptions cannot be told from one another. It
+ * keeps the file, so no other has got its number meanwhile. */
+static gboolean
+is_still_shown (RegiondRequest *self)
+{
+  GHashTable *active = regiond_tenancy_get_active (regiond_device_get_tenancy (self->device));
+
+  return !regiond_lease_has_ended (self->shown) ||
+         regiond_leases_find_shown (active, &self->proof, self->window.access) != NULL;
+}
+
 /* Who shares what he has shown must not be there beside somebody who has the device for
  * himself; and where nobody can tell what has been left behind, what is shown may be that. */
 static gboolean
@@ -362,7 +384,7 @@ check_shown (RegiondRequest *self,
   else if (owner[0] != '\0')
     g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
                  "Device %s cannot be shared: %s has it exclusively; wait until it ends", id, owner);
-  else if (regiond_lease_has_ended (self->shown))
+  else if (!is_still_shown (self))
     g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "Lease %s, whose descriptor was shown, has ended meanwhile",
                  regiond_lease_get_path (self->shown));
   else

@@ -17,7 +17,7 @@ typedef struct {
   RegiondBond      *bond;   /* to the process that the lease is tied to, or NULL */
   gboolean          detach; /* from the bus name that asks */
   RegiondLease     *shown;  /* by its fd, as a proof; or NULL */
-  RegiondAccess     proved; /* by that: no more may be asked for */
+  RegiondProof      proof;  /* by which; the fd is none any more */
   RegiondMechanism  mechanism; /* NONE and ON_CLOSE until it is settled */
   RegiondRevocation revocation;
 } RegiondRequest;
@@ -38,8 +38,8 @@ typedef struct {
 /* Reads them; the strings belong to @options. InvalidArgs. */
 gboolean        regiond_share_read (RegiondShare *self, GVariant *options, GError **error);
 
-/* What @lease is of, once more, with the access that has been shown or another that is asked for. */
-RegiondRequest *regiond_request_new_shown (RegiondLease *lease, RegiondAccess shown, const RegiondShare *share);
+/* What @lease is of, once more, with the access that @proof shows or another that is asked for. */
+RegiondRequest *regiond_request_new_shown (RegiondLease *lease, const RegiondProof *proof, const RegiondShare *share);
 
 void            regiond_request_free (RegiondRequest *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondRequest, regiond_request_free)
@@ -53,8 +53,8 @@ RegiondClient  *regiond_request_find_holder (RegiondRequest *self, RegiondClient
 gboolean        regiond_request_settle (RegiondRequest *self, GError **error);
 
 /* Whether @client could have it now, by all that can be seen at once: the errors
- * of regiond_device_admits(); where a lease was shown, Gone when it has ended, and Busy or
- * NotSupported where its device is not one to be shared so; Busy where mechanism or revocation is no longer
+ * of regiond_device_admits(); where a lease was shown, Gone when it has ended and the proof shows no
+ * other, and Busy or NotSupported where its device is not one to be shared so; Busy where mechanism or revocation is no longer
  * what it was settled to be, which is what polkit was asked about. */
 gboolean        regiond_request_check (RegiondRequest *self, RegiondClient *client, GError **error);
 

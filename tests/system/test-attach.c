@@ -8,6 +8,7 @@
 
 #include "../vm/fusefile.h"
 #include "scene.h"
+#include "stay.h"
 
 #define LOOSE "loose"
 
@@ -544,6 +545,34 @@ test_what_ends_while_polkit_is_asked_is_not_had (World *world,
   g_free (person_finish_failure (bob, serial, ERROR ("Gone")));
 }
 
+/* Descriptions of one memfd look alike: which lease hers is of is not known. */
+static void
+test_others_may_leave_while_polkit_is_asked (World *world,
+                                             Person *alice,
+                                             Person *bob)
+{
+  g_autoptr (Opened) hers = person_open (alice, "shm0", "bar2", "rwm", "{}");
+  g_autofree char *shown = person_pass (alice, hers->fd, bob);
+  g_autoptr (Opened) his = NULL;
+  g_autoptr (GPtrArray) others = g_ptr_array_new_with_free_func ((GDestroyNotify) stay_free);
+  guint serial;
+
+  for (guint i = 0; i < 10; i++)
+    g_ptr_array_add (others, stay_begin (alice, "shm0", "bar2", "rwm", "{}"));
+  process_stop (world->polkitd);
+  serial = person_send_attach (bob, shown, "{}");
+  service_wait_log (bob->name, "has shown", NULL);
+  for (guint i = 0; i < others->len; i++)
+    {
+      Stay *other = others->pdata[i];
+
+      stay_let_go (other);
+      service_wait_log ("end", other->opened->path, "released", NULL);
+    }
+  process_signal (world->polkitd, SIGCONT);
+  his = person_finish_open (bob, serial);
+}
+
 int
 main (int argc,
       char **argv)
@@ -579,5 +608,7 @@ main (int argc,
   g_test_add_func ("/attach/an-attached-lease-counts", test_an_attached_lease_counts);
   scene_add ("/attach/what-ends-while-polkit-is-asked-is-not-had", RULES_ALLOW_ALL,
              test_what_ends_while_polkit_is_asked_is_not_had);
+  scene_add ("/attach/others-may-leave-while-polkit-is-asked", RULES_ALLOW_ALL,
+             test_others_may_leave_while_polkit_is_asked);
   return g_test_run ();
 }
