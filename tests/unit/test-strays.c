@@ -139,14 +139,13 @@ static void
 test_large (void)
 {
   enum { SIZE = 256 << 20 };
-  g_auto (Street) street = { NULL };
+  g_auto (Street) street = street_set_up ();
   int fd = make_memory (SIZE);
   gint64 start = get_work (), itself;
 
   close (fd);
   itself = get_work () - start;
 
-  street_init (&street);
   fd = make_memory (SIZE);
   start = get_work ();
   lose (&street, street.service, fd);
