@@ -46,7 +46,8 @@ on_call (GDBusConnection       *connection,
 }
 
 static void
-line_init (Line *self)
+line_set_up (Line          *self,
+           gconstpointer  data)
 {
   static const GDBusInterfaceVTable vtable = { .method_call = on_call };
   g_autoptr (GDBusNodeInfo) node = g_dbus_node_info_new_for_xml (interface_xml, NULL);
@@ -71,15 +72,14 @@ line_init (Line *self)
 }
 
 static void
-line_clear (Line *self)
+line_tear_down (Line          *self,
+                gconstpointer  data)
 {
   g_queue_clear_full (&self->calls, g_object_unref);
   client_leave (self->service);
   close (self->bus);
   g_byte_array_unref (self->taken);
 }
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Line, line_clear)
 
 /* Calls numbered from @first. */
 static void
@@ -195,39 +195,37 @@ take_rest (Line *self,
 }
 
 static void
-test_answers (void)
+test_answers (Line          *line,
+              gconstpointer  data)
 {
-  g_auto (Line) line = { NULL };
   guint before;
 
-  line_init (&line);
-  call (&line, ALICE, 1, 90);
-  wait_until (line.calls.length == 90);
-  answer_all (&line);
-  call (&line, BOB, 1, 1);
-  wait_until (line.calls.length == 1);
-  answer_all (&line);
-  before = take_until (&line, BOB);
+  call (line, ALICE, 1, 90);
+  wait_until (line->calls.length == 90);
+  answer_all (line);
+  call (line, BOB, 1, 1);
+  wait_until (line->calls.length == 1);
+  answer_all (line);
+  before = take_until (line, BOB);
   g_assert_cmpuint (before, <=, AT_ONCE);
-  take_rest (&line, 1, 90 - before, 0);
+  take_rest (line, 1, 90 - before, 0);
 }
 
 static void
-test_refusals (void)
+test_refusals (Line          *line,
+               gconstpointer  data)
 {
-  g_auto (Line) line = { NULL };
   guint before;
 
-  line_init (&line);
-  call (&line, ALICE, 1, REGIOND_GUARD_MOST_CALLS + 300);
-  wait_until (line.calls.length == REGIOND_GUARD_MOST_CALLS);
-  call (&line, BOB, 1, 1);
-  wait_until (line.calls.length == REGIOND_GUARD_MOST_CALLS + 1);
-  g_dbus_method_invocation_return_value (g_queue_pop_tail (&line.calls), NULL);
-  before = take_until (&line, BOB);
+  call (line, ALICE, 1, REGIOND_GUARD_MOST_CALLS + 300);
+  wait_until (line->calls.length == REGIOND_GUARD_MOST_CALLS);
+  call (line, BOB, 1, 1);
+  wait_until (line->calls.length == REGIOND_GUARD_MOST_CALLS + 1);
+  g_dbus_method_invocation_return_value (g_queue_pop_tail (&line->calls), NULL);
+  before = take_until (line, BOB);
   g_assert_cmpuint (before, <=, AT_ONCE);
-  answer_all (&line);
-  take_rest (&line, 1, REGIOND_GUARD_MOST_CALLS + 300 - before, 300 - before);
+  answer_all (line);
+  take_rest (line, 1, REGIOND_GUARD_MOST_CALLS + 300 - before, 300 - before);
 }
 
 #define FLOODERS 5
@@ -264,22 +262,21 @@ take_at_once (gpointer data)
 /* Bob's call is the last in the line: those before it are read first, and for the
  * most part refused later, though the bus takes what it gets. */
 static void
-test_reading (void)
+test_reading (Line          *line,
+              gconstpointer  data)
 {
-  g_auto (Line) line = { NULL };
-  GThread *flood, *bus;
   guint before = 0, refused = FLOODERS * (FLOOD - REGIOND_GUARD_MOST_CALLS);
+  GThread *flood, *bus;
 
-  line_init (&line);
-  line.eager = TRUE;
-  bus = g_thread_new ("bus", take_at_once, &line);
-  flood = g_thread_new ("flood", send_flood, &line);
-  while (line.calls.length < FLOODERS * REGIOND_GUARD_MOST_CALLS + 1)
+  line->eager = TRUE;
+  bus = g_thread_new ("bus", take_at_once, line);
+  flood = g_thread_new ("flood", send_flood, line);
+  while (line->calls.length < FLOODERS * REGIOND_GUARD_MOST_CALLS + 1)
     g_main_context_iteration (NULL, TRUE);
-  g_atomic_int_set (&line.eager, FALSE);
+  g_atomic_int_set (&line->eager, FALSE);
   g_thread_join (bus);
   g_thread_join (flood);
-  while (pop_and_free (&line))
+  while (pop_and_free (line))
     before++;
   g_test_message ("%u of %u were refused before", before, refused);
   /* A sanitizer slows down whoever sends the flood, and then there is not always more to read. */
@@ -287,23 +284,22 @@ test_reading (void)
   g_assert_cmpuint (before, <, refused / 4);
 #endif
   for (; before < refused; before++)
-    g_object_unref (take (&line));
+    g_object_unref (take (line));
 }
 
 static void
-test_turns (void)
+test_turns (Line          *line,
+            gconstpointer  data)
 {
-  g_auto (Line) line = { NULL };
   guint left[2] = { 60, 60 };
 
-  line_init (&line);
-  call (&line, ALICE, 1, 60);
-  call (&line, CAROL, 1, 60);
-  wait_until (line.calls.length == 120);
-  answer_all (&line);
+  call (line, ALICE, 1, 60);
+  call (line, CAROL, 1, 60);
+  wait_until (line->calls.length == 120);
+  answer_all (line);
   for (guint i = 0; i < 120; i++)
     {
-      g_autoptr (GDBusMessage) message = take (&line);
+      g_autoptr (GDBusMessage) message = take (line);
 
       left[g_strcmp0 (g_dbus_message_get_destination (message), ALICE) == 0]--;
       g_assert_cmpint (abs ((int) left[0] - (int) left[1]), <=, AT_ONCE);
@@ -312,14 +308,12 @@ test_turns (void)
 
 /* What nobody has taken goes with the connection. */
 static void
-test_end (void)
+test_end (Line          *line,
+          gconstpointer  data)
 {
-  g_auto (Line) line = { NULL };
-
-  line_init (&line);
-  call (&line, ALICE, 1, REGIOND_GUARD_MOST_CALLS + 300);
-  wait_until (line.calls.length == REGIOND_GUARD_MOST_CALLS);
-  answer_all (&line);
+  call (line, ALICE, 1, REGIOND_GUARD_MOST_CALLS + 300);
+  wait_until (line->calls.length == REGIOND_GUARD_MOST_CALLS);
+  answer_all (line);
 }
 
 int
@@ -327,10 +321,11 @@ main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/backlog/who-calls-once-is-answered-before-who-calls-ninety-times", test_answers);
-  g_test_add_func ("/backlog/refusals-wait-for-everybody-else", test_refusals);
-  g_test_add_func ("/backlog/to-read-is-more-urgent-than-to-refuse", test_reading);
-  g_test_add_func ("/backlog/those-who-wait-have-their-turns", test_turns);
-  g_test_add_func ("/backlog/what-is-never-taken-goes-with-the-connection", test_end);
+#define ADD(name, func) g_test_add ("/backlog/" name, Line, NULL, line_set_up, func, line_tear_down)
+  ADD ("who-calls-once-is-answered-before-who-calls-ninety-times", test_answers);
+  ADD ("refusals-wait-for-everybody-else", test_refusals);
+  ADD ("to-read-is-more-urgent-than-to-refuse", test_reading);
+  ADD ("those-who-wait-have-their-turns", test_turns);
+  ADD ("what-is-never-taken-goes-with-the-connection", test_end);
   return g_test_run ();
 }

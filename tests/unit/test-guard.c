@@ -85,7 +85,8 @@ take_listing (gpointer      data,
 }
 
 static void
-guarded_init (Guarded *self)
+guarded_set_up (Guarded       *self,
+                gconstpointer  data)
 {
   g_autoptr (GDBusNodeInfo) node = g_dbus_node_info_new_for_xml (interface_xml, NULL);
   g_autoptr (GError) error = NULL;
@@ -107,7 +108,8 @@ guarded_init (Guarded *self)
 }
 
 static void
-guarded_clear (Guarded *self)
+guarded_tear_down (Guarded       *self,
+                   gconstpointer  data)
 {
   g_dbus_connection_unregister_object (self->service, self->object);
   client_leave (self->client);
@@ -119,8 +121,6 @@ guarded_clear (Guarded *self)
   regiond_proofs_free (self->proofs);
   fixture_free (self->fixture);
 }
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Guarded, guarded_clear)
 
 static GDBusMessage *
 make_call (Guarded    *self,
@@ -180,68 +180,62 @@ make_path (gsize length)
 }
 
 static void
-test_ordinary (void)
+test_ordinary (Guarded       *guarded,
+               gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) error = call (guarded, OBJECT, 1000);
 
-  guarded_init (&guarded);
-  error = call (&guarded, OBJECT, 1000);
   g_assert_no_error (error);
-  g_assert_cmpuint (guarded.counted, ==, 1);
+  g_assert_cmpuint (guarded->counted, ==, 1);
 }
 
 static void
-test_long_path (void)
+test_long_path (Guarded       *guarded,
+                gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
   g_autofree char *endless = make_path (2000), *longest = make_path (1024);
-  g_autoptr (GError) refused = NULL, unknown = NULL, error = NULL;
+  g_autoptr (GError) refused = call (guarded, endless, 1);
+  g_autoptr (GError) unknown = NULL, error = NULL;
 
-  guarded_init (&guarded);
-  refused = call (&guarded, endless, 1);
   assert_error_says (refused, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED, "too long", "1024");
   g_assert_null (strstr (refused->message, "ppp"));
 
   /* As long as may be: nobody's fault but that there is nothing. */
-  unknown = call (&guarded, longest, 1);
+  unknown = call (guarded, longest, 1);
   g_assert_error (unknown, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
-  error = call (&guarded, OBJECT, 1);
+  error = call (guarded, OBJECT, 1);
   g_assert_no_error (error);
 }
 
 static void
-test_long_arguments (void)
+test_long_arguments (Guarded       *guarded,
+                     gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
-  g_autoptr (GError) refused = NULL, error = NULL;
-
-  guarded_init (&guarded);
-  refused = call (&guarded, OBJECT, 100 * 1024);
-  assert_error_says (refused, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED, "too long", "65536");
-  g_assert_cmpuint (guarded.counted, ==, 0);
-  error = call (&guarded, OBJECT, 60 * 1024);
-  g_assert_no_error (error);
-  g_assert_cmpuint (guarded.counted, ==, 1);
-}
-
-static void
-test_no_reply (void)
-{
-  g_auto (Guarded) guarded = { NULL };
-  g_autoptr (GDBusMessage) message = NULL;
+  g_autoptr (GError) refused = call (guarded, OBJECT, 100 * 1024);
   g_autoptr (GError) error = NULL;
 
-  guarded_init (&guarded);
-  message = make_call (&guarded, OBJECT, 100 * 1024);
+  assert_error_says (refused, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED, "too long", "65536");
+  g_assert_cmpuint (guarded->counted, ==, 0);
+  error = call (guarded, OBJECT, 60 * 1024);
+  g_assert_no_error (error);
+  g_assert_cmpuint (guarded->counted, ==, 1);
+}
+
+static void
+test_no_reply (Guarded       *guarded,
+               gconstpointer  data)
+{
+  g_autoptr (GDBusMessage) message = make_call (guarded, OBJECT, 100 * 1024);
+  g_autoptr (GError) error = NULL;
+
   g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-  g_assert_true (g_dbus_connection_send_message (guarded.client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
+  g_assert_true (g_dbus_connection_send_message (guarded->client, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL));
 
   /* Messages keep their order: an error would have come before this answer. */
-  error = call (&guarded, OBJECT, 1);
+  error = call (guarded, OBJECT, 1);
   g_assert_no_error (error);
-  g_assert_cmpuint (guarded.counted, ==, 1);
-  g_assert_cmpint (g_atomic_int_get (&guarded.errors), ==, 0);
+  g_assert_cmpuint (guarded->counted, ==, 1);
+  g_assert_cmpint (g_atomic_int_get (&guarded->errors), ==, 0);
 }
 
 static void
@@ -264,60 +258,49 @@ answer_kept (Guarded *self,
     g_dbus_method_invocation_return_value (g_queue_pop_head (self->kept), NULL);
 }
 
+/* @data: whether they want no answer. */
 static void
-flood (gboolean mute)
+test_flood (Guarded       *guarded,
+            gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
+  gboolean mute = GPOINTER_TO_INT (data);
   g_autoptr (GQueue) kept = g_queue_new ();
   g_autoptr (GError) error = NULL, none = NULL;
   GDBusConnection *other;
 
-  guarded_init (&guarded);
-  guarded.kept = kept;
+  guarded->kept = kept;
   for (guint i = 0; i < REGIOND_GUARD_MOST_CALLS; i++)
-    send (&guarded, guarded.client, mute);
-  wait_until (guarded.counted == REGIOND_GUARD_MOST_CALLS);
+    send (guarded, guarded->client, mute);
+  wait_until (guarded->counted == REGIOND_GUARD_MOST_CALLS);
 
   /* One more reaches nobody. */
-  error = call (&guarded, OBJECT, 1);
+  error = call (guarded, OBJECT, 1);
   assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "96");
-  send (&guarded, guarded.client, TRUE);
+  send (guarded, guarded->client, TRUE);
   g_clear_error (&error);
-  error = call (&guarded, OBJECT, 1);
+  error = call (guarded, OBJECT, 1);
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
-  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_CALLS);
+  g_assert_cmpuint (guarded->counted, ==, REGIOND_GUARD_MOST_CALLS);
 
   /* Others have nothing to do with it. */
-  other = fixture_connect (guarded.fixture);
-  g_dbus_connection_add_filter (other, count_errors, &guarded, NULL);
-  send (&guarded, other, FALSE);
-  wait_until (guarded.counted == REGIOND_GUARD_MOST_CALLS + 1);
+  other = fixture_connect (guarded->fixture);
+  g_dbus_connection_add_filter (other, count_errors, guarded, NULL);
+  send (guarded, other, FALSE);
+  wait_until (guarded->counted == REGIOND_GUARD_MOST_CALLS + 1);
 
   /* As many more as are answered: all of them are when the one that is answered last is. */
-  answer_kept (&guarded, 3);
+  answer_kept (guarded, 3);
   g_dbus_method_invocation_return_value (g_queue_pop_tail (kept), NULL);
-  wait_until (g_atomic_int_get (&guarded.answers) == (mute ? 1 : 4));
+  wait_until (g_atomic_int_get (&guarded->answers) == (mute ? 1 : 4));
   for (guint i = 0; i < 3; i++)
-    send (&guarded, guarded.client, mute);
-  wait_until (guarded.counted == REGIOND_GUARD_MOST_CALLS + 4);
-  answer_kept (&guarded, G_MAXUINT);
-  guarded.kept = NULL;
-  none = call (&guarded, OBJECT, 1);
+    send (guarded, guarded->client, mute);
+  wait_until (guarded->counted == REGIOND_GUARD_MOST_CALLS + 4);
+  answer_kept (guarded, G_MAXUINT);
+  guarded->kept = NULL;
+  none = call (guarded, OBJECT, 1);
   g_assert_no_error (none);
-  g_assert_cmpint (g_atomic_int_get (&guarded.answers), ==, mute ? 2 : REGIOND_GUARD_MOST_CALLS + 5);
+  g_assert_cmpint (g_atomic_int_get (&guarded->answers), ==, mute ? 2 : REGIOND_GUARD_MOST_CALLS + 5);
   client_leave (other);
-}
-
-static void
-test_flood (void)
-{
-  flood (FALSE);
-}
-
-static void
-test_mute_flood (void)
-{
-  flood (TRUE);
 }
 
 /* Answered, and what it was answered with. */
@@ -406,100 +389,96 @@ answer_listing (Guarded *self)
 #define MANAGER "org.freedesktop.DBus.ObjectManager"
 
 static void
-test_listings (void)
+test_listings (Guarded       *guarded,
+               gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
   g_autoptr (GError) second = NULL, again = NULL, other = NULL;
 
-  guarded_init (&guarded);
-  send_listing (&guarded, make_listing (&guarded, MANAGER_PATH, MANAGER));
-  second = ask_listing (&guarded, make_listing (&guarded, MANAGER_PATH, MANAGER));
+  send_listing (guarded, make_listing (guarded, MANAGER_PATH, MANAGER));
+  second = ask_listing (guarded, make_listing (guarded, MANAGER_PATH, MANAGER));
   assert_error_says (second, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "this connection", "try again");
-  other = call (&guarded, OBJECT, 1);
+  other = call (guarded, OBJECT, 1);
   g_assert_no_error (other);
 
   /* When it has its answer it may ask again, and leave out the interface. */
-  answer_listing (&guarded);
-  send_listing (&guarded, make_listing (&guarded, MANAGER_PATH, NULL));
-  answer_listing (&guarded);
-  again = call (&guarded, OBJECT, 1);
+  answer_listing (guarded);
+  send_listing (guarded, make_listing (guarded, MANAGER_PATH, NULL));
+  answer_listing (guarded);
+  again = call (guarded, OBJECT, 1);
   g_assert_no_error (again);
-  g_assert_cmpint (g_async_queue_length (guarded.listings), ==, 0);
+  g_assert_cmpint (g_async_queue_length (guarded->listings), ==, 0);
 }
 
 /* What only looks like it is the bus library's to refuse, and one that wants no
  * answer is nobody's work. */
 static void
-test_no_listings (void)
+test_no_listings (Guarded       *guarded,
+                  gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
+  g_autoptr (GError) path = ask_listing (guarded, make_listing (guarded, OBJECT, MANAGER));
   g_autoptr (GDBusMessage) mute = NULL;
-  g_autoptr (GError) path = NULL, interface = NULL, arguments = NULL, none = NULL;
+  g_autoptr (GError) interface = NULL, arguments = NULL, none = NULL;
   GDBusMessage *more;
 
-  guarded_init (&guarded);
-  path = ask_listing (&guarded, make_listing (&guarded, OBJECT, MANAGER));
   g_assert_error (path, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
-  interface = ask_listing (&guarded, make_listing (&guarded, MANAGER_PATH, INTERFACE));
+  interface = ask_listing (guarded, make_listing (guarded, MANAGER_PATH, INTERFACE));
   g_assert_error (interface, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
-  more = make_listing (&guarded, MANAGER_PATH, MANAGER);
+  more = make_listing (guarded, MANAGER_PATH, MANAGER);
   g_dbus_message_set_body (more, g_variant_new ("(s)", "all"));
-  arguments = ask_listing (&guarded, more);
+  arguments = ask_listing (guarded, more);
   g_assert_nonnull (arguments);
-  mute = make_listing (&guarded, MANAGER_PATH, MANAGER);
+  mute = make_listing (guarded, MANAGER_PATH, MANAGER);
   g_dbus_message_set_flags (mute, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-  send_listing (&guarded, g_steal_pointer (&mute));
-  none = call (&guarded, OBJECT, 1);
+  send_listing (guarded, g_steal_pointer (&mute));
+  none = call (guarded, OBJECT, 1);
   g_assert_no_error (none);
-  g_assert_cmpint (g_async_queue_length (guarded.listings), ==, 0);
+  g_assert_cmpint (g_async_queue_length (guarded->listings), ==, 0);
 }
 
 static void
-test_verifies (void)
+test_verifies (Guarded       *guarded,
+               gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
   g_autoptr (GQueue) kept = g_queue_new ();
   g_autoptr (GError) ninth = NULL, again = NULL, none = NULL;
 
-  guarded_init (&guarded);
-  guarded.kept = kept;
+  guarded->kept = kept;
   for (guint i = 0; i < REGIOND_GUARD_MOST_VERIFIES; i++)
-    ask_kept (&guarded, guarded.client, "Verify", 0);
-  wait_until (guarded.counted == REGIOND_GUARD_MOST_VERIFIES);
-  ninth = ask (&guarded, guarded.client, "Verify");
+    ask_kept (guarded, guarded->client, "Verify", 0);
+  wait_until (guarded->counted == REGIOND_GUARD_MOST_VERIFIES);
+  ninth = ask (guarded, guarded->client, "Verify");
   assert_error_says (ninth, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED, "8", "try again");
-  again = ask (&guarded, guarded.client, "Verify");
+  again = ask (guarded, guarded->client, "Verify");
   g_assert_error (again, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
-  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_VERIFIES);
-  answer_kept (&guarded, 1);
-  guarded.kept = NULL;
-  none = ask (&guarded, guarded.client, "Verify");
+  g_assert_cmpuint (guarded->counted, ==, REGIOND_GUARD_MOST_VERIFIES);
+  answer_kept (guarded, 1);
+  guarded->kept = NULL;
+  none = ask (guarded, guarded->client, "Verify");
   g_assert_no_error (none);
-  guarded.kept = kept;
-  answer_kept (&guarded, G_MAXUINT);
+  guarded->kept = kept;
+  answer_kept (guarded, G_MAXUINT);
 }
 
 static void
-test_same_serial (void)
+test_same_serial (Guarded       *guarded,
+                  gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
   g_autoptr (GQueue) kept = g_queue_new ();
-  g_autoptr (GError) error = NULL;
   guint same = 0;
+  g_autoptr (GError) error = NULL;
 
-  guarded_init (&guarded);
-  guarded.kept = kept;
+  guarded->kept = kept;
   for (guint i = 0; i < 20; i++)
-    ask_kept (&guarded, guarded.client, "Verify", 1000000);
+    ask_kept (guarded, guarded->client, "Verify", 1000000);
   for (guint i = 1; i < REGIOND_GUARD_MOST_VERIFIES; i++)
-    ask_kept (&guarded, guarded.client, "Verify", 0);
-  error = ask (&guarded, guarded.client, "Verify");
+    ask_kept (guarded, guarded->client, "Verify", 0);
+  error = ask (guarded, guarded->client, "Verify");
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_LIMIT_EXCEEDED);
-  g_assert_cmpuint (guarded.counted, ==, REGIOND_GUARD_MOST_VERIFIES);
+  g_assert_cmpuint (guarded->counted, ==, REGIOND_GUARD_MOST_VERIFIES);
   for (GList *link = kept->head; link != NULL; link = link->next)
     same += g_dbus_message_get_serial (g_dbus_method_invocation_get_message (link->data)) == 1000000;
   g_assert_cmpuint (same, ==, 1);
-  answer_kept (&guarded, G_MAXUINT);
+  answer_kept (guarded, G_MAXUINT);
 }
 
 /* Sends the client's message, which is taken, with one end of a pipe; the other one is returned. */
@@ -535,20 +514,19 @@ wait_nobody_has_the_other (int end)
 }
 
 static void
-test_fds (void)
+test_fds (Guarded       *guarded,
+          gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
   g_autoptr (GQueue) kept = g_queue_new ();
   int end;
 
-  guarded_init (&guarded);
-  guarded.kept = kept;
-  end = send_with_pipe (&guarded, make_call (&guarded, OBJECT, 1));
-  wait_until (guarded.counted == 1);
-  g_assert_cmpint (guarded.fds, ==, 0);
+  guarded->kept = kept;
+  end = send_with_pipe (guarded, make_call (guarded, OBJECT, 1));
+  wait_until (guarded->counted == 1);
+  g_assert_cmpint (guarded->fds, ==, 0);
   /* The call still waits. */
   wait_nobody_has_the_other (end);
-  answer_kept (&guarded, G_MAXUINT);
+  answer_kept (guarded, G_MAXUINT);
 }
 
 /* Where strays are left open whoever lets go of the message has not closed what came with it. Takes @end. */
@@ -567,27 +545,24 @@ check_strayed (Guarded *self,
 
 /* OpenRegion and AttachLease have until the answer to take theirs. */
 static void
-test_left_fds (void)
+test_left_fds (Guarded       *guarded,
+               gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
   int end;
 
-  guarded_init (&guarded);
-  regiond_strays_stop (guarded.strays);
-  end = send_with_pipe (&guarded, g_dbus_message_new_method_call (NULL, OBJECT, INTERFACE, "OpenRegion"));
+  regiond_strays_stop (guarded->strays);
+  end = send_with_pipe (guarded, g_dbus_message_new_method_call (NULL, OBJECT, INTERFACE, "OpenRegion"));
   /* There is no such method: nobody has even looked at it. */
-  wait_until (g_atomic_int_get (&guarded.errors) == 1);
-  check_strayed (&guarded, end);
+  wait_until (g_atomic_int_get (&guarded->errors) == 1);
+  check_strayed (guarded, end);
 }
 
 static void
-test_signal_with_fds (void)
+test_signal_with_fds (Guarded       *guarded,
+                      gconstpointer  data)
 {
-  g_auto (Guarded) guarded = { NULL };
-
-  guarded_init (&guarded);
-  regiond_strays_stop (guarded.strays);
-  check_strayed (&guarded, send_with_pipe (&guarded, g_dbus_message_new_signal (OBJECT, INTERFACE, "Gift")));
+  regiond_strays_stop (guarded->strays);
+  check_strayed (guarded, send_with_pipe (guarded, g_dbus_message_new_signal (OBJECT, INTERFACE, "Gift")));
 }
 
 static void
@@ -607,19 +582,21 @@ test_served (void)
 static void
 add_tests (void)
 {
-  g_test_add_func ("/guard/an-ordinary-call-is-answered", test_ordinary);
-  g_test_add_func ("/guard/a-long-path-is-turned-away-unrepeated", test_long_path);
-  g_test_add_func ("/guard/long-arguments-reach-nobody", test_long_arguments);
-  g_test_add_func ("/guard/who-wants-no-answer-gets-none", test_no_reply);
-  g_test_add_func ("/guard/one-more-call-than-may-be-unanswered-reaches-nobody", test_flood);
-  g_test_add_func ("/guard/calls-that-want-no-answer-count-as-well", test_mute_flood);
-  g_test_add_func ("/guard/a-connection-has-one-list-of-everything", test_listings);
-  g_test_add_func ("/guard/what-is-no-list-of-everything-goes-its-way", test_no_listings);
-  g_test_add_func ("/guard/a-connection-has-few-verifications", test_verifies);
-  g_test_add_func ("/guard/a-serial-taken-twice-outwits-nobody", test_same_serial);
-  g_test_add_func ("/guard/descriptors-that-nobody-takes-are-closed", test_fds);
-  g_test_add_func ("/guard/descriptors-that-come-with-a-signal-are-strays", test_signal_with_fds);
-  g_test_add_func ("/guard/descriptors-that-are-left-are-strays-once-there-is-an-answer", test_left_fds);
+#define ADD_WITH(name, data, func) g_test_add ("/guard/" name, Guarded, data, guarded_set_up, func, guarded_tear_down)
+#define ADD(name, func) ADD_WITH (name, NULL, func)
+  ADD ("an-ordinary-call-is-answered", test_ordinary);
+  ADD ("a-long-path-is-turned-away-unrepeated", test_long_path);
+  ADD ("long-arguments-reach-nobody", test_long_arguments);
+  ADD ("who-wants-no-answer-gets-none", test_no_reply);
+  ADD_WITH ("one-more-call-than-may-be-unanswered-reaches-nobody", GINT_TO_POINTER (FALSE), test_flood);
+  ADD_WITH ("calls-that-want-no-answer-count-as-well", GINT_TO_POINTER (TRUE), test_flood);
+  ADD ("a-connection-has-one-list-of-everything", test_listings);
+  ADD ("what-is-no-list-of-everything-goes-its-way", test_no_listings);
+  ADD ("a-connection-has-few-verifications", test_verifies);
+  ADD ("a-serial-taken-twice-outwits-nobody", test_same_serial);
+  ADD ("descriptors-that-nobody-takes-are-closed", test_fds);
+  ADD ("descriptors-that-come-with-a-signal-are-strays", test_signal_with_fds);
+  ADD ("descriptors-that-are-left-are-strays-once-there-is-an-answer", test_left_fds);
   g_test_add_func ("/guard/the-service-is-guarded", test_served);
 }
 
