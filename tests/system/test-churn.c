@@ -85,7 +85,7 @@ open_use_release (const char *access,
                   gboolean plain,
                   guint count)
 {
-  const guint batch = MIN (BATCH, count / G_N_ELEMENTS (roles));
+  const guint batch = MIN (BATCH, (count + G_N_ELEMENTS (roles) - 1) / G_N_ELEMENTS (roles));
   g_autofree char *rounds = g_strdup_printf ("%u", batch);
   Person *people[G_N_ELEMENTS (roles)];
 
