@@ -341,9 +341,10 @@ run (guint8 *buffer)
 {
   Process self = { { FILE_FD, -1, -1, -1 }, buffer };
   Call call;
-  Reply reply;
+  Reply reply = { 0 };
 
   become_user ();
+  send (CHANNEL, &reply, sizeof reply, 0);
   while (receive (&call))
     {
       reply = (Reply){ .had = fcntl (self.fds[call.slot], F_GETFL),
@@ -364,6 +365,7 @@ caller_start (Caller *self,
               int     fd)
 {
   int ends[2];
+  Reply ready;
 
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
   self->buffer = mmap (NULL, CALLER_BUFFER, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -382,6 +384,8 @@ caller_start (Caller *self,
 
   g_assert_cmpint (self->pid, >, 0);
   close (ends[1]);
+  /* From then on a signal interrupts it; earlier, it would end it. */
+  wait_until (caller_poll (self, &ready, 1));
 }
 
 void
