@@ -21,6 +21,8 @@
  */
 #define RULES \
   "polkit.addRule(function(action, subject) {" \
+  "  if (action.id == 'org.regiond1.delegate' && action.lookup('target_unit') != 'worker.service')" \
+  "    return polkit.Result.NO;" \
   "  if (action.id.indexOf('org.regiond1.') == 0 && subject.isInGroup('regions')) return polkit.Result.YES; });\n"
 #define SHM0_CONF "[Device]\nBackend=memory\n[Region bar2]\nSize=1M\n"
 #define SOON 20000
@@ -263,6 +265,31 @@ test_a_service_is_given_its_region (void)
   g_unlink (PRODUCER);
 }
 
+#define DETACH "{'bind-to': <handle 0>, 'detach': <true>}"
+
+/* An agent may open for one service of bob's, and for no other process of his. */
+static void
+test_a_region_is_tied_to_a_service (void)
+{
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+  g_autoptr (Person) bob = person_new ("bob", UID_BOB);
+  g_autoptr (Opened) opened = NULL;
+  g_autofree char *stranger = person_take_pidfd (alice, bob->process->pid);
+  g_autofree char *number = NULL, *worker = NULL, *why = NULL;
+
+  /* Started is that it is bob's. */
+  g_free (output_of ("systemd-run --quiet --unit=worker --uid=bob --property=Type=exec sleep infinity"));
+  number = output_of ("systemctl show --value --property MainPID worker.service");
+  worker = person_take_pidfd (alice, atoi (number));
+  why = person_finish_failure (alice, person_send_open (alice, "shm0", "bar2", "rwm", DETACH, stranger), DENIED);
+  g_assert_nonnull (strstr (why, "org.regiond1.delegate"));
+  opened = person_finish_open (alice, person_send_open (alice, "shm0", "bar2", "rwm", DETACH, worker));
+  g_free (person_do (alice, "close", opened->fd, NULL));
+  g_assert_cmpuint (world_get_uint (&machine, opened->path, LEASE_INTERFACE, "Uid"), ==, UID_BOB);
+  g_free (output_of ("systemctl stop worker.service"));
+  world_wait_gone (&machine, opened->path, SOON);
+}
+
 static void
 test_nothing_is_wrong_in_the_journal (void)
 {
@@ -398,6 +425,7 @@ main (int argc,
   g_test_add_func ("/systemd/disk-is-reset-and-given-back", test_a_disk_is_reset_and_given_back);
   g_test_add_func ("/systemd/neighbour-goes-on-after-a-cut", test_a_neighbour_goes_on_after_a_cut);
   g_test_add_func ("/systemd/a-service-is-given-its-region", test_a_service_is_given_its_region);
+  g_test_add_func ("/systemd/a-region-is-tied-to-a-service", test_a_region_is_tied_to_a_service);
   g_test_add_func ("/systemd/nothing-wrong-in-the-journal", test_nothing_is_wrong_in_the_journal);
   g_test_add_func ("/systemd/killed-service-is-back-and-has-cut", test_a_killed_service_is_back_and_has_cut);
   g_test_add_func ("/systemd/without-modules", test_it_does_what_it_can_without_modules);
