@@ -153,7 +153,8 @@ read_start (RegiondBond *self)
 }
 
 static gboolean
-read_uid (RegiondBond *self)
+read_uid (RegiondBond *self,
+          guint32     *uid)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%u/status", self->pid);
   g_autofree char *uids = read_line (path, "Uid:");
@@ -161,18 +162,18 @@ read_uid (RegiondBond *self)
   if (uids == NULL)
     return FALSE;
 
-  self->uid = g_ascii_strtoull (uids, NULL, 10);
+  *uid = g_ascii_strtoull (uids, NULL, 10);
   return TRUE;
 }
 
-static void
+static char *
 read_unit (RegiondBond *self)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%u/cgroup", self->pid);
   g_autofree char *text = NULL;
 
   g_file_get_contents (path, &text, NULL, NULL);
-  self->unit = regiond_bond_find_unit (text != NULL ? text : "");
+  return regiond_bond_find_unit (text != NULL ? text : "");
 }
 
 /* NUMBER:CONTROLLERS:PATH, a line for each hierarchy (cgroups(7)): the service manager's own, or
@@ -246,9 +247,9 @@ static gboolean
 read_process (RegiondBond *self,
               GError     **error)
 {
-  gboolean read = read_start (self) && read_uid (self);
+  gboolean read = read_start (self) && read_uid (self, &self->uid);
 
-  read_unit (self);
+  self->unit = read_unit (self);
   if (has_ended (self))
     {
       g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND,
@@ -311,11 +312,20 @@ gboolean
 regiond_bond_check (RegiondBond *self,
                     GError     **error)
 {
-  if (!has_ended (self))
+  g_autofree char *unit = read_unit (self);
+  guint32 uid = 0;
+  gboolean same = read_uid (self, &uid) && uid == self->uid && g_str_equal (unit, self->unit);
+
+  if (has_ended (self))
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "Process %u, which the lease was to be tied to, has ended",
+                 self->pid);
+  else if (!same)
+    g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_BUSY,
+                 "Process %u, which the lease was to be tied to, has changed: it was user %u's, in unit '%s', when it was "
+                 "asked for, and is user %u's, in '%s'; call again", self->pid, self->uid, self->unit, uid, unit);
+  else
     return TRUE;
 
-  g_set_error (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "Process %u, which the lease was to be tied to, has ended",
-               self->pid);
   return FALSE;
 }
 

@@ -36,8 +36,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondBond, regiond_bond_free)
 guint32      regiond_bond_get_pid (RegiondBond *self);
 guint32      regiond_bond_get_uid (RegiondBond *self);
 
-/* FALSE with Gone when the process has ended. What has been found out by its number until
- * now was about it if this is TRUE. */
+/* FALSE with Gone when the process has ended, and with Busy when its user or unit is another, for polkit was
+ * asked about those. What has been found out by its number until now was about it if this is TRUE. */
 gboolean     regiond_bond_check (RegiondBond *self, GError **error);
 
 /* Adds target_pid, target_uid and target_unit. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +62,46 @@ test_process (void)
   end_process (pid);
   g_assert_false (regiond_bond_check (bond, &error));
   assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_GONE, "has ended");
+}
+
+/* It executes a program that is another user's, or leaves its rights behind. */
+static void
+test_another_user (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RegiondBond) bond = NULL;
+  int pidfd, ends[2];
+  char byte = 'x';
+  GPid pid;
+
+  if (getuid () != 0)
+    {
+      g_test_skip ("only the super-user can become somebody else");
+      return;
+    }
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+  pid = fork ();
+  if (pid == 0)
+    {
+      if (read (ends[1], &byte, 1) != 1 || setuid (65534) != 0 || write (ends[1], &byte, 1) != 1)
+        _exit (1);
+      for (;;)
+        pause ();
+    }
+  pidfd = syscall (SYS_pidfd_open, pid, 0);
+  bond = regiond_bond_new (pidfd, &error);
+  g_assert_no_error (error);
+  g_assert_true (regiond_bond_check (bond, NULL));
+
+  g_assert_cmpint (write (ends[0], &byte, 1), ==, 1);
+  g_assert_cmpint (read (ends[0], &byte, 1), ==, 1);
+  g_assert_false (regiond_bond_check (bond, &error));
+  assert_error_says (error, REGIOND_ERROR, REGIOND_ERROR_BUSY, "is user 65534's", "call again");
+  end_process (pid);
+  close (ends[0]);
+  close (ends[1]);
+  close (pidfd);
 }
 
 static void
@@ -231,6 +272,7 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/bond/the-process-is-known-by-its-pidfd", test_process);
+  g_test_add_func ("/bond/a-process-that-has-become-another-users-is-not-the-one", test_another_user);
   g_test_add_func ("/bond/what-is-no-living-process-is-refused", test_no_process);
   g_test_add_func ("/bond/a-process-without-a-number-here-is-refused", test_foreign_namespace);
   g_test_add_func ("/bond/its-end-is-told-once-and-to-nobody-else", test_watch);
