@@ -144,8 +144,9 @@ make_question (Bind    *self,
   g_autofree char *all = g_strjoinv (", ", plan);
   RegiondQuestion *question;
 
-  question = regiond_question_new ("org.regiond1.manage-devices", self->invocation, interactive,
-                                   g_strdup_printf ("take %s from the system's drivers", all));
+  question = regiond_question_new_managing (self->invocation, interactive,
+                                            g_strdup_printf ("take %s from the system's drivers", all), self->group,
+                                            self->force);
   regiond_question_add (question, "device", identity->address);
   regiond_question_add (question, "backend", "vfio");
   regiond_question_add (question, "description", identity->description);

@@ -216,9 +216,10 @@ make_leave (Explain *self)
   if (self->name == NULL)
     return NULL;
 
-  question = regiond_question_new ("org.regiond1.manage-devices", self->invocation, self->request->interactive,
-                                   g_strdup_printf ("explain what another client may have of device %s",
-                                                    regiond_device_get_id (self->request->device)));
+  question = regiond_question_new_managing (self->invocation, self->request->interactive,
+                                            g_strdup_printf ("explain what another client may have of device %s",
+                                                             regiond_device_get_id (self->request->device)),
+                                            FALSE, FALSE);
   regiond_device_add_details (self->request->device, question);
   return question;
 }

@@ -13,7 +13,6 @@
 #include "text.h"
 #include "unbind.h"
 
-#define ACTION "org.regiond1.manage-devices"
 #define DESCRIPTION_MOST 256
 
 struct _RegiondManager {
@@ -208,8 +207,8 @@ make_add_question (Change  *change,
                             ((RegiondRegion *) g_ptr_array_index (settings->regions, i))->name);
   length = g_strdup_printf ("%" G_GUINT64_FORMAT, regiond_region_total_size (settings->regions));
 
-  question = regiond_question_new (ACTION, change->invocation, interactive,
-                                   g_strdup_printf ("add device %s", settings->id));
+  question = regiond_question_new_managing (change->invocation, interactive,
+                                            g_strdup_printf ("add device %s", settings->id), FALSE, FALSE);
   regiond_question_add (question, "device", settings->id);
   regiond_question_add (question, "backend", "memory");
   regiond_question_add (question, "description", "");
@@ -312,8 +311,9 @@ handle_remove_device (RegiondDBusManager    *object,
       (device = find_removable (change, &error)) == NULL)
     return regiond_error_return (invocation, error);
 
-  question = regiond_question_new (ACTION, invocation, interactive,
-                                   g_strdup_printf ("remove device %s", regiond_device_get_id (device)));
+  question = regiond_question_new_managing (invocation, interactive,
+                                            g_strdup_printf ("remove device %s", regiond_device_get_id (device)), FALSE,
+                                            change->force);
   regiond_device_add_details (device, question);
   regiond_permit_ask (self->daemon->authority, change->caller, question, NULL, on_remove_permitted, change);
   g_steal_pointer (&change);

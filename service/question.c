@@ -18,6 +18,20 @@ regiond_question_new (const char            *action,
 }
 
 RegiondQuestion *
+regiond_question_new_managing (GDBusMethodInvocation *invocation,
+                               gboolean               interactive,
+                               char                  *purpose,
+                               gboolean               group,
+                               gboolean               force)
+{
+  RegiondQuestion *self = regiond_question_new ("org.regiond1.manage-devices", invocation, interactive, purpose);
+
+  regiond_question_add (self, "group", group ? "true" : "false");
+  regiond_question_add (self, "force", force ? "true" : "false");
+  return self;
+}
+
+RegiondQuestion *
 regiond_question_ref (RegiondQuestion *self)
 {
   return g_rc_box_acquire (self);

@@ -25,6 +25,11 @@ typedef struct {
  * message's own flag counts as well. @purpose is taken. */
 RegiondQuestion *regiond_question_new (const char *action, GDBusMethodInvocation *invocation, gboolean interactive,
                                        char *purpose);
+
+/* The same about org.regiond1.manage-devices. @group, @force: what the call takes
+ * along, and whether it heeds what is in the way. */
+RegiondQuestion *regiond_question_new_managing (GDBusMethodInvocation *invocation, gboolean interactive, char *purpose,
+                                                gboolean group, gboolean force);
 RegiondQuestion *regiond_question_ref (RegiondQuestion *self);
 void             regiond_question_unref (RegiondQuestion *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RegiondQuestion, regiond_question_unref)

@@ -267,6 +267,7 @@ regiond_unbind_start (RegiondDaemon         *daemon,
   Unbind *self;
   RegiondDevice *device;
   RegiondQuestion *question;
+  char *purpose;
   gboolean interactive = FALSE, force = FALSE;
   const RegiondOption known[] = { { "force", "b", &force }, { "interactive", "b", &interactive } };
   GError *error = NULL;
@@ -286,8 +287,8 @@ regiond_unbind_start (RegiondDaemon         *daemon,
   self->device = g_object_ref (device);
   self->address = g_strdup (regiond_dbus_device_get_address (REGIOND_DBUS_DEVICE (device)));
   self->force = force;
-  question = regiond_question_new ("org.regiond1.manage-devices", invocation, interactive,
-                                   g_strdup_printf ("give device %s back to the system's drivers", self->address));
+  purpose = g_strdup_printf ("give device %s back to the system's drivers", self->address);
+  question = regiond_question_new_managing (invocation, interactive, purpose, FALSE, force);
   regiond_device_add_details (device, question);
   regiond_permit_ask (daemon->authority, self->client, question, NULL, on_permitted, self);
 }

@@ -288,7 +288,10 @@ test_every_action_says_what_it_is (void)
                 "reset device big (shared memory). What its regions hold is lost.");
   expect_asked (alice, agent, MANAGER_PATH, MANAGER_INTERFACE, "AddMemoryDevice",
                 "('new', [('a', uint64 4096)], {'description': <'Trust me'>, 'interactive': <true>})",
-                "add, remove, bind or give back device new.");
+                "add, remove, bind or give back device new. With its whole IOMMU group: false, by force: false.");
+  expect_asked (alice, agent, MANAGER_PATH, MANAGER_INTERFACE, "RemoveDevice",
+                "(objectpath '" DEVICE_PREFIX "big', {'force': <true>, 'interactive': <true>})",
+                "add, remove, bind or give back device big. With its whole IOMMU group: false, by force: true.");
 }
 
 /* Whoever it is for: a process by its number. */

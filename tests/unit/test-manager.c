@@ -91,6 +91,8 @@ test_add (void)
   fake_polkit_expect_detail (f->polkit, "backend", "memory");
   fake_polkit_expect_detail (f->polkit, "region", "a b");
   fake_polkit_expect_detail (f->polkit, "length", "12288");
+  fake_polkit_expect_detail (f->polkit, "group", "false");
+  fake_polkit_expect_detail (f->polkit, "force", "false");
   expect_description (f, "mine", "My own");
   lease = client_must_open (f->person, "/org/regiond1/devices/mine", "b", "rwm", NULL, &fd);
   close (fd);

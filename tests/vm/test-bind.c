@@ -213,6 +213,39 @@ test_without_leave_nothing_is_bound (void)
   assert_driver (address, NULL);
 }
 
+static void
+expect_bound (Person *alice,
+              const char *method,
+              const char *device,
+              const char *options,
+              gboolean allowed)
+{
+  g_autofree char *arguments = g_strdup_printf ("(%s, %s)", device, options);
+
+  g_free (allowed ? person_call (alice, MANAGER_PATH, MANAGER_INTERFACE, method, arguments)
+                  : person_call_fails (alice, DENIED, MANAGER_PATH, MANAGER_INTERFACE, method, arguments));
+}
+
+/* Who may bind a device may not therefore bind what is beside it, nor what the machine depends on. */
+static void
+test_a_rule_sees_what_is_taken_along (void)
+{
+  g_autofree char *address = guest_find (GUEST_EDU);
+  g_autofree char *path = device_path (address);
+  g_autofree char *named = g_strdup_printf ("'%s'", address), *bound = g_strdup_printf ("objectpath '%s'", path);
+  g_autoptr (World) world = world_new ("");
+  g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
+
+  world_set_rules (world, RULES_DETAILS ("{ group: 'false', force: 'false' }"));
+  expect_bound (alice, "BindDevice", named, "{'group': <true>}", FALSE);
+  expect_bound (alice, "BindDevice", named, "{'force': <true>}", FALSE);
+  expect_bound (alice, "BindDevice", named, "@a{sv} {}", TRUE);
+  assert_driver (address, "vfio-pci");
+  expect_bound (alice, "UnbindDevice", bound, "{'force': <true>}", FALSE);
+  expect_bound (alice, "UnbindDevice", bound, "@a{sv} {}", TRUE);
+  assert_driver (address, NULL);
+}
+
 int
 main (int argc,
       char **argv)
@@ -228,5 +261,6 @@ main (int argc,
   g_test_add_func ("/bind/the-screen-of-the-console-is-left-alone", test_the_screen_of_the_console_is_left_alone);
   g_test_add_func ("/bind/what-is-leased-is-given-back-by-force", test_what_is_leased_is_given_back_by_force);
   g_test_add_func ("/bind/without-leave-nothing-is-bound", test_without_leave_nothing_is_bound);
+  g_test_add_func ("/bind/a-rule-sees-what-is-taken-along", test_a_rule_sees_what_is_taken_along);
   return g_test_run ();
 }
