@@ -188,7 +188,7 @@ describe_end (const char *reason)
     { "process-ended", NULL },
     { "revoked", "it was revoked" },
     { "withdrawn", "the rules have changed" },
-    { "superseded", "the memory was taken from somebody who shared it" },
+    { "superseded", "it was taken from somebody who shared it" },
     { "removed", "the device was removed" },
     { "unplugged", "the device was unplugged" },
     { "shutdown", "the service was stopped" },

@@ -100,6 +100,18 @@ test_quiet_end (Scene        *scene,
                       "left 1 " SESSION_LEASE " Process 0 had region bar2 of shm0, to read, and has it no more\n");
 }
 
+/* Memory or a BAR. */
+static void
+test_end_of_what_was_shared (Scene        *scene,
+                             gconstpointer objects)
+{
+  session_emit (&scene->session, OBJECT_MANAGER, "InterfacesAdded", ADDED ("1000"));
+  session_emit (&scene->session, MANAGER, "LeaseEnded", "(objectpath '" SESSION_LEASE "', 'superseded')");
+  expect_news (scene, "got 1 " SESSION_LEASE " Process 0 has region bar2 of shm0, to read\n"
+                      "lost 1 " SESSION_LEASE
+                      " Process 0 has lost region bar2 of shm0: it was taken from somebody who shared it\n");
+}
+
 static void
 test_strange_end (Scene        *scene,
                   gconstpointer objects)
@@ -211,6 +223,7 @@ main (int    argc,
 #define NONE "(@a{oa{sa{sv}}} {},)"
   ADD ("a-region-is-got-and-lost", NONE, test_life);
   ADD ("who-gives-it-back-has-not-lost-it", NONE, test_quiet_end);
+  ADD ("who-shared-it-is-told-so", NONE, test_end_of_what_was_shared);
   ADD ("an-end-that-is-not-known-is-told", NONE, test_strange_end);
   ADD ("refusals-count", NONE, test_refused);
   ADD ("other-peoples-are-theirs", NONE, test_others);
