@@ -10,21 +10,19 @@
 
 #define PAGE 4096u
 
-void
-bound_init (Bound *self,
-            const char *id)
+Bound
+bound_set_up (const char *id)
 {
+  Bound self = { .address = guest_find (id) };
+  g_autofree char *folder = g_build_filename ("/sys/bus/pci/devices", self.address, NULL);
   g_autoptr (GError) error = NULL;
-  g_autofree char *folder = NULL;
 
-  self->address = guest_find (id);
-  guest_bind (self->address);
-  guest_set_attribute (self->address, "power/control", "on");
-  folder = g_build_filename ("/sys/bus/pci/devices", self->address, NULL);
-  self->sysfs = regiond_sysfs_new (folder);
-  self->container = regiond_container_acquire (guest_group (self->address), FALSE, &error);
+  guest_bind (self.address);
+  guest_set_attribute (self.address, "power/control", "on");
+  self.sysfs = regiond_sysfs_new (folder);
+  self.container = regiond_container_acquire (guest_group (self.address), FALSE, &error);
   g_assert_no_error (error);
-  self->handle = NULL;
+  return self;
 }
 
 void

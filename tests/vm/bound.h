@@ -14,8 +14,7 @@ typedef struct {
 } Bound;
 
 /* ID as in guest_find(). */
-void bound_init (Bound *self,
-                 const char *id);
+Bound bound_set_up (const char *id);
 /* Gives the device back. */
 void bound_clear (Bound *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Bound, bound_clear)

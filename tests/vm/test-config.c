@@ -35,13 +35,10 @@ test_same_bytes (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (all_ids); i++)
     {
-      g_auto (Bound) bound = { 0 };
-      g_autoptr (RegiondConfig) config = NULL;
-      g_autoptr (RegiondSource) view = NULL;
+      g_auto (Bound) bound = bound_set_up (all_ids[i]);
+      g_autoptr (RegiondConfig) config = regiond_config_new (bound.sysfs);
+      g_autoptr (RegiondSource) view = regiond_config_open (config, FALSE);
 
-      bound_init (&bound, all_ids[i]);
-      config = regiond_config_new (bound.sysfs);
-      view = regiond_config_open (config, FALSE);
       check_view (&bound, view);
       regiond_config_set_handle (config, bound_open (&bound));
       check_view (&bound, view);
@@ -83,16 +80,12 @@ test_refusals (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (all_ids); i++)
     {
-      g_auto (Bound) bound = { 0 };
-      g_autoptr (RegiondConfig) config = NULL;
-      g_autoptr (RegiondSource) shared = NULL;
-      g_autoptr (RegiondSource) exclusive = NULL;
+      g_auto (Bound) bound = bound_set_up (all_ids[i]);
+      g_autoptr (RegiondConfig) config = regiond_config_new (bound.sysfs);
+      g_autoptr (RegiondSource) shared = regiond_config_open (config, FALSE);
+      g_autoptr (RegiondSource) exclusive = regiond_config_open (config, TRUE);
       g_autoptr (GError) error = NULL;
 
-      bound_init (&bound, all_ids[i]);
-      config = regiond_config_new (bound.sysfs);
-      shared = regiond_config_open (config, FALSE);
-      exclusive = regiond_config_open (config, TRUE);
       if (guest_is_locked_down ())
         regiond_config_set_handle (config, bound_open (&bound));
       g_assert_true (regiond_config_save (config, &error));
@@ -129,14 +122,12 @@ test_written_and_put_back (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
     {
-      g_auto (Bound) bound = { 0 };
+      g_auto (Bound) bound = bound_set_up (ids[i]);
       g_autoptr (RegiondConfig) config = NULL;
-      g_autoptr (RegiondSource) shared = NULL;
-      g_autoptr (RegiondSource) exclusive = NULL;
+      g_autoptr (RegiondSource) shared = NULL, exclusive = NULL;
       g_autoptr (GError) error = NULL;
       guint line, command;
 
-      bound_init (&bound, ids[i]);
       bound_open (&bound); /* the kernel enables its BARs */
       bound_close (&bound);
       line = bound_get16 (&bound, PCI_CACHE_LINE_SIZE);
@@ -174,7 +165,7 @@ test_bus_mastering (void)
       return;
     }
 
-  bound_init (&bound, GUEST_EDU);
+  bound = bound_set_up (GUEST_EDU);
   config = regiond_config_new (bound.sysfs);
   bound_set16 (&bound, PCI_COMMAND, bound_get16 (&bound, PCI_COMMAND) | PCI_COMMAND_MASTER);
   g_assert_true (regiond_config_save (config, &error));
@@ -226,13 +217,11 @@ test_regions (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (all_ids); i++)
     {
-      g_auto (Bound) bound = { 0 };
-      g_autoptr (GPtrArray) found = NULL;
-      g_autoptr (GPtrArray) complete = NULL;
       g_autoptr (GError) error = NULL;
+      g_auto (Bound) bound = bound_set_up (all_ids[i]);
+      g_autoptr (GPtrArray) found = regiond_layout_read (bound.sysfs, &error);
+      g_autoptr (GPtrArray) complete = NULL;
 
-      bound_init (&bound, all_ids[i]);
-      found = regiond_layout_read (bound.sysfs, &error);
       g_assert_no_error (error);
       bound_open (&bound);
       complete = regiond_layout_complete (found, bound.handle);
@@ -262,19 +251,17 @@ test_rom (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
     {
-      g_auto (Bound) bound = { 0 };
-      g_autoptr (RegiondConfig) config = NULL;
+      g_auto (Bound) bound = bound_set_up (ids[i]);
       g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
       g_autoptr (RegiondBudget) budget = regiond_budget_new (64 << 20);
+      gsize size = 0;
+      g_autofree char *image = read_rom_by_sysfs (&bound, &size);
+      g_autoptr (RegiondConfig) config = NULL;
       g_autoptr (RegiondMemfd) memfd = NULL;
       g_autoptr (GError) error = NULL;
-      g_autofree char *image = NULL;
       g_autofree char *buffer = NULL;
       const guint8 *bytes;
-      gsize size = 0;
 
-      bound_init (&bound, ids[i]);
-      image = read_rom_by_sysfs (&bound, &size);
       g_assert_cmpuint (size, >=, 512);
       config = regiond_config_new (bound.sysfs);
       regiond_config_set_handle (config, bound_open (&bound));
@@ -293,12 +280,11 @@ test_rom (void)
 static void
 test_no_rom (void)
 {
-  g_auto (Bound) bound = { 0 };
+  g_auto (Bound) bound = bound_set_up (GUEST_IVSHMEM);
   g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
   g_autoptr (RegiondBudget) budget = regiond_budget_new (64 << 20);
   g_autoptr (GError) error = NULL;
 
-  bound_init (&bound, GUEST_IVSHMEM);
   g_assert_null (regiond_rom_read (bound_open (&bound), watch, budget, "regiond:rom", NULL, &error));
   g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_FOUND);
 }
@@ -307,14 +293,12 @@ test_no_rom (void)
 static void
 test_rom_without_decoding (void)
 {
-  g_auto (Bound) bound = { 0 };
-  g_autoptr (RegiondConfig) config = NULL;
+  g_auto (Bound) bound = bound_set_up (GUEST_E1000E);
   g_autoptr (RegiondWatch) watch = regiond_watch_new (NULL);
   g_autoptr (RegiondBudget) budget = regiond_budget_new (64 << 20);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GError) why = NULL;
+  g_autoptr (RegiondConfig) config = NULL;
+  g_autoptr (GError) error = NULL, why = NULL;
 
-  bound_init (&bound, GUEST_E1000E);
   bound_open (&bound);
   config = regiond_config_new (bound.sysfs);
   regiond_config_set_handle (config, bound.handle);
@@ -354,7 +338,7 @@ try_each (void (*act) (Lent *lent))
       Lent lent = { world, alice };
       g_autofree char *path = NULL;
 
-      bound_init (&lent.bound, lent_ids[i]);
+      lent.bound = bound_set_up (lent_ids[i]);
       g_clear_pointer (&lent.bound.container, regiond_container_unref);
       path = device_path (lent.bound.address);
       lent.id = device_id (lent.bound.address);

@@ -22,13 +22,10 @@ static void
 check_methods (const char *id,
                const char *wanted)
 {
-  g_auto (Bound) bound = { 0 };
-  g_autoptr (RegiondResetter) resetter = NULL;
-  g_autofree char *found = NULL;
+  g_auto (Bound) bound = bound_set_up (id);
+  g_autoptr (RegiondResetter) resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
+  g_autofree char *found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
 
-  bound_init (&bound, id);
-  resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
-  found = g_strjoinv (" ", (GStrv) regiond_resetter_get_methods (resetter));
   g_assert_cmpstr (found, ==, wanted);
 }
 
@@ -76,12 +73,10 @@ start_nvme (Bound *bound)
 static void
 test_nvme (void)
 {
-  g_auto (Bound) bound = { 0 };
+  g_auto (Bound) bound = bound_set_up (GUEST_NVME);
   g_autoptr (RegiondResetter) resetter = NULL;
-  g_autofree char *before = NULL;
-  g_autofree char *after = NULL;
+  g_autofree char *before = NULL, *after = NULL;
 
-  bound_init (&bound, GUEST_NVME);
   enable (&bound);
   before = guest_attribute (bound.address, "reset_method");
   resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
@@ -96,13 +91,11 @@ test_nvme (void)
 static void
 test_e1000e (void)
 {
-  g_auto (Bound) bound = { 0 };
+  g_auto (Bound) bound = bound_set_up (GUEST_E1000E);
   g_autoptr (RegiondResetter) resetter = NULL;
-  g_autofree char *before = NULL;
-  g_autofree char *after = NULL;
+  g_autofree char *before = NULL, *after = NULL;
   guint32 clean;
 
-  bound_init (&bound, GUEST_E1000E);
   enable (&bound);
   before = guest_attribute (bound.address, "reset_method");
   resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
@@ -121,10 +114,9 @@ test_e1000e (void)
 static void
 test_pm (void)
 {
-  g_auto (Bound) bound = { 0 };
+  g_auto (Bound) bound = bound_set_up (GUEST_E1000E);
   g_autoptr (RegiondResetter) resetter = NULL;
 
-  bound_init (&bound, GUEST_E1000E);
   enable (&bound);
   guest_set_attribute (bound.address, "reset_method", "pm");
   resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
@@ -143,12 +135,10 @@ test_none (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
     {
-      g_auto (Bound) bound = { 0 };
-      g_autoptr (RegiondResetter) resetter = NULL;
+      g_auto (Bound) bound = bound_set_up (ids[i]);
+      g_autoptr (RegiondResetter) resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
       g_autoptr (GError) error = NULL;
 
-      bound_init (&bound, ids[i]);
-      resetter = regiond_resetter_new (bound.sysfs, "/run/regiond");
       g_assert_false (regiond_resetter_reset (resetter, bound_open (&bound), FALSE, &error));
       g_assert_error (error, REGIOND_ERROR, REGIOND_ERROR_NOT_SUPPORTED);
     }
@@ -158,11 +148,10 @@ test_none (void)
 static void
 test_hot (void)
 {
-  g_auto (Bound) bound = { 0 };
+  g_auto (Bound) bound = bound_set_up (GUEST_E1000E);
   g_autoptr (RegiondResetter) resetter = NULL;
   g_autoptr (GError) error = NULL;
 
-  bound_init (&bound, GUEST_E1000E);
   enable (&bound);
   bound_poke (&bound, 0, E1000E_VET, 0x1234);
   guest_set_attribute (bound.address, "reset_method", "\n");
@@ -213,7 +202,7 @@ test_neighbours (void)
   if (bridge != NULL)
     guest_set_attribute (bridge, "driver/unbind", bridge);
   guest_bind (audio);
-  bound_init (&serial, GUEST_SERIAL);
+  serial = bound_set_up (GUEST_SERIAL);
   resetter = regiond_resetter_new (serial.sysfs, "/run/regiond");
   g_assert_false (g_strv_contains (regiond_resetter_get_methods (resetter), "bus"));
   g_assert_false (regiond_hotreset_is_ours (bound_open (&serial), guest_group (serial.address)));
