@@ -18,7 +18,7 @@ struct _RegiondReview {
   RegiondRulebook *rulebook;
   guint            timer;        /* for the next round */
   gint64           urgent_since; /* the first edit of which no round has been made; 0: there is none */
-  gint64           begun;        /* the last round */
+  gint64           pause_since;  /* the beginning of the last round, or where it failed its end */
   Round           *round;        /* that runs; NULL: none */
   gboolean         again;        /* one more after it */
 };
@@ -186,7 +186,7 @@ take_time (RegiondReview *self)
   gint64 now = g_get_monotonic_time ();
 
   if (self->timer == 0)
-    set_timer (self, self->begun != 0 ? MAX (now + QUIET_US, self->begun + PAUSE_US) : now + QUIET_US);
+    set_timer (self, self->pause_since != 0 ? MAX (now + QUIET_US, self->pause_since + PAUSE_US) : now + QUIET_US);
 }
 
 static void
@@ -203,7 +203,10 @@ finish (Round *round)
 
       withdraw (lost);
       if (round->failed)
-        take_time (self);
+        {
+          self->pause_since = g_get_monotonic_time ();
+          take_time (self);
+        }
       if (current && self->again)
         begin (self);
     }
@@ -371,7 +374,7 @@ begin (RegiondReview *self)
 
   self->again = FALSE;
   self->urgent_since = 0;
-  self->begun = g_get_monotonic_time ();
+  self->pause_since = g_get_monotonic_time ();
   if (round_start (round, leases))
     self->round = round;
   else

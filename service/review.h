@@ -16,7 +16,7 @@
  * after the round before, if there was one.
  *
  * No answer is none: nothing ends for want of one, and what has not been answered is
- * asked in ten seconds; where polkit is gone, all of the round. */
+ * asked ten seconds after the end of the round; where polkit is gone, all of the round. */
 typedef struct _RegiondReview RegiondReview;
 
 /* @daemon has it, and its authority and watch already. */
