@@ -143,15 +143,22 @@ test_a_reset (Scene *scene,
 }
 
 static void
+end_service (World *world,
+             int signal)
+{
+  process_signal (world->regiond, signal);
+  process_wait (world->regiond);
+  process_free (world->regiond);
+}
+
+static void
 test_a_restart (Scene *scene,
                 gconstpointer option)
 {
   World *world = scene->world;
   g_autoptr (Stay) stay = NULL;
 
-  process_signal (world->regiond, SIGTERM);
-  process_wait (world->regiond);
-  process_free (world->regiond);
+  end_service (world, SIGTERM);
   wait_to_read (scene, "service org.regiond1 stopped");
   world->regiond = service_start (world->root);
   wait_to_read (scene, "service org.regiond1 started");
@@ -215,6 +222,29 @@ test_json (Scene *scene,
   g_assert_cmpint (json_object_get_int_member (details, "omitted"), ==, 0);
 }
 
+/* It says no word about its leases any more. */
+static void
+test_a_crash (Scene *scene,
+              gconstpointer option)
+{
+  g_autoptr (Stay) before = stay_begin (scene->bob, "shm0", "bar2", "rwm", "{}");
+  g_autoptr (Stay) after = NULL;
+  g_autoptr (JsonObject) stopped = NULL;
+  g_autoptr (JsonObject) started = NULL;
+  g_autoptr (JsonObject) added = NULL;
+
+  json_object_unref (wait_for_event (scene, "added"));
+  end_service (scene->world, SIGKILL);
+  stopped = wait_for_event (scene, "stopped");
+  scene->world->regiond = service_start (scene->world->root);
+  started = wait_for_event (scene, "started");
+  after = stay_begin (scene->bob, "shm0", "bar2", "rwm", "{}");
+  added = wait_for_event (scene, "added");
+  g_assert_cmpstr (json_object_get_string_member (stopped, "kind"), ==, "service");
+  g_assert_cmpstr (json_object_get_string_member (started, "kind"), ==, "service");
+  g_assert_cmpstr (json_object_get_string_member (added, "path"), ==, after->opened->path);
+}
+
 int
 main (int argc,
       char **argv)
@@ -232,5 +262,6 @@ main (int argc,
   ADD ("a-restart", NULL, test_a_restart);
   ADD ("it-is-interrupted", NULL, test_it_is_interrupted);
   ADD ("json", "--json", test_json);
+  ADD ("a-crash", "--json", test_a_crash);
   return g_test_run ();
 }
