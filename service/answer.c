@@ -4,7 +4,7 @@
 #include "error.h"
 
 /* A remembered authorization (*_keep) was given for some other question:
- * polkit keeps it by process and action, without the details (facts). */
+ * polkit keeps it by process and action, without the details (docs/polkit.md). */
 RegiondAnswer
 regiond_answer_read (PolkitAuthorizationResult *result)
 {

@@ -7,7 +7,7 @@
 
 /* The bus names that hold or ask for leases. One NameOwnerChanged subscription
  * serves them all: a match rule for each name would fail in silence above the
- * bus's limit of 512 (facts). */
+ * bus's limit of 512 (max_match_rules_per_connection). */
 typedef struct _RegiondClients RegiondClients;
 typedef struct _RegiondClient RegiondClient;
 

@@ -5,7 +5,7 @@
 
 /* The devices of one IOMMU group. The IOMMU does not keep them from one another,
  * so they are leased to one user at a time, and who has one of them for himself
- * has the group (design rule 1). Main thread only. */
+ * has the group. Main thread only. */
 typedef struct _RegiondGroups RegiondGroups;
 
 RegiondGroups *regiond_groups_new (void);

@@ -12,8 +12,8 @@
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
 
-/* Memory of a process that has just died comes back within so long (design
- * rule 3). Waiting for it holds up nobody else. */
+/* Memory of a process that has just died comes back within so long. Waiting for it
+ * holds up nobody else. */
 #define PATIENCE_US (250 * 1000)
 #define LOOK_MS 10
 
@@ -217,7 +217,7 @@ make_lease (Opening *self,
   return g_steal_pointer (&lease);
 }
 
-/* Whatever a backend says that it has done: nothing goes out before (design rule 1). */
+/* Whatever a backend says that it has done: nothing goes out before. */
 static gboolean
 check_isolated (Opening *self,
                 GError **error)

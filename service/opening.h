@@ -3,7 +3,7 @@
 
 #include "request.h"
 
-/* One OpenRegion or AttachLease, from the request, which is taken, to the reply (design rule 2):
+/* One OpenRegion or AttachLease, from the request, which is taken, to the reply:
  * find out how it can be had; ask polkit; check again; attach and reset if it is the first
  * lease; make the fd; answer. After each wait it is looked at anew whether the
  * client lives, the device is there and nobody is in the way, and whatever has

@@ -4,7 +4,7 @@
 #include "daemon.h"
 #include "lease.h"
 
-/* Authorization goes on (design rule 8). When polkit announces that something has
+/* Authorization goes on (docs/polkit.md, "When the policy changes"). When polkit announces that something has
  * changed, or polkitd has been started again, all leases whose device wants it are
  * reviewed in one round: each distinct question that was answered before is asked
  * again, without a prompt, after all calls (authority.h). At the end of the round

@@ -4,9 +4,9 @@
 #include "leases.h"
 
 /* The leases on one device: who may come in beside whom, how each one ends,
- * and what ended ones have left behind. Here stands design rule 3, look first,
- * cut only what is live or leaked, and rule 10, what becomes of those who
- * share. Main thread only. */
+ * and what ended ones have left behind. Look first, cut only what is live or
+ * leaked, and what becomes of those who share: docs/architecture.md, "The end of a
+ * lease". Main thread only. */
 typedef struct _RegiondTenancy RegiondTenancy;
 
 typedef struct {

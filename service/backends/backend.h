@@ -80,7 +80,7 @@ GPtrArray        *regiond_backend_get_regions (RegiondBackend *self);
 gboolean          regiond_backend_check (RegiondBackend *self, GError **error);
 
 /* Whether the device is attached, and isolated as it has to be: the core hands
- * nothing out before (design rule 1). Any thread. */
+ * nothing out before. Any thread. */
 gboolean          regiond_backend_is_isolated (RegiondBackend *self);
 
 /* How many references there still are of what was lent before the service was

@@ -11,7 +11,7 @@
  * (sysfs, resourceN), the only one that is limited to one BAR. An open file
  * description of its own for each lease, which an epoll set of its own lists for
  * as long as anything of it is left, in whatever process: a copy, a mapping, one
- * in flight (facts/kernel.md, 2). It is cut by claiming the BAR: that takes it
+ * in flight (tests/vm/test-facts-reference.c). It is cut by claiming the BAR: that takes it
  * from everybody who maps it, and keeps it from them for as long as the claim is
  * held. Claiming is the owner's business. */
 #define REGIOND_TYPE_BAR (regiond_bar_get_type ())

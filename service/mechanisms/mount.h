@@ -6,7 +6,7 @@
 /* FUSE file systems that are mounted nowhere: each is a single regular file,
  * reached through the fd of its detached mount and in no other way. No mount
  * table lists it, and the kernel drops it with the last fd of the file
- * (fsopen(2), fsmount(2); facts/kernel.md, "FUSE as an fd factory"). */
+ * (fsopen(2), fsmount(2); tests/vm/test-facts-fuse.c shows it). */
 
 /* A connection: an fd of /dev/fuse that does not block. -1 with NotSupported,
  * or LimitExceeded when there are no more fds. */

@@ -10,7 +10,7 @@
  * that take no time are made at once, by the thread that has read them; others
  * one after the other, so that a file never keeps more than one thread. Every
  * request gets an answer, also when its caller is killed meanwhile: until then
- * the kernel does not let it die (facts/kernel.md). Any thread. */
+ * the kernel does not let it die. Any thread. */
 typedef struct _RegiondTransfers RegiondTransfers;
 
 typedef struct {

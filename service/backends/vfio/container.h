@@ -5,7 +5,7 @@
 
 /* Isolation of one IOMMU group: the group's VFIO fd and a type1 container in
  * which nothing is mapped, so that no device of the group reaches any memory,
- * whatever is done to its registers (facts/kernel.md: also under iommu=pt, where
+ * whatever is done to its registers (tests/vm/test-facts-dma.c: also under iommu=pt, where
  * a device whose group nobody holds reaches all of it). There is one for each
  * group, however many devices of it are lent: the kernel lets a group be opened
  * once. Any thread; making one blocks. */

@@ -9,7 +9,7 @@
 
 /* The way to a device's registers, for regiond's own accesses: mappings of the
  * BARs' sysfs files, or the VFIO handle, or none. Never two of them: an open
- * handle takes mappings away, regiond's own too (facts/kernel.md), so these are
+ * handle takes mappings away, regiond's own too (handle.h), so these are
  * unmapped before. Whoever changes the way waits for the accesses under way, and
  * those that come meanwhile wait for him. */
 typedef struct _RegiondGate RegiondGate;

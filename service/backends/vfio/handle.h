@@ -8,7 +8,7 @@
 
 /* The VFIO fd of a device, while it is open: all of its regions, its resets and
  * its events. Nobody but regiond ever has it. What opening it does
- * (facts/kernel.md): it takes live sysfs mappings of all BARs away on 7.2, and of
+ * (tests/vm/test-facts-bar.c): it takes live sysfs mappings of all BARs away on 7.2, and of
  * a BAR on older kernels when that is first touched; a device with a function
  * level reset is reset, at the close again. Any thread. */
 typedef struct _RegiondHandle RegiondHandle;

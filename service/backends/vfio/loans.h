@@ -5,7 +5,7 @@
 
 /* What is lent of which PCI device, in a folder that outlives regiond but not
  * the machine (/run/regiond): after a crash exactly these devices are claimed,
- * which cuts what is left, and no other one is touched (design rule 11).
+ * which cuts what is left, and no other one is touched.
  *
  * A loan is the serial number of the keyring that witnesses one open file
  * description of a BAR (mechanisms/witness.h). It outlives the process that

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Each read costs the kernel up to 0.7 ms besides what it reads (facts/kernel.md). */
+/* Each read costs the kernel up to 0.7 ms besides what it reads. */
 #define STEP (64 * 1024)
 
 static gboolean
