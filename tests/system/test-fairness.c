@@ -8,19 +8,10 @@
 
 #define PROXIED_MOST 128 /* MaxProxiedLeasesPerUser, as shipped */
 
-static World *
-new_world (void)
-{
-  World *world = world_new ("");
-
-  world_set_rules (world, RULES_ALLOW_ALL);
-  return world;
-}
-
 static void
 test_proxied_leases (void)
 {
-  g_autoptr (World) world = new_world ();
+  g_autoptr (World) world = world_new_allowing_all ("");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE), also = person_new ("alice", UID_ALICE);
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (GPtrArray) taken = g_ptr_array_new_with_free_func ((GDestroyNotify) opened_free);

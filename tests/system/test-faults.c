@@ -9,15 +9,6 @@
 #define KEPT DEVICE_PREFIX "kept"
 #define KEPT_TEXT "kept while the service lives"
 
-static World *
-new_world (const char *daemon)
-{
-  World *world = world_new (daemon);
-
-  world_set_rules (world, RULES_ALLOW_ALL);
-  return world;
-}
-
 static void
 expect_quick (gint64 start)
 {
@@ -84,7 +75,7 @@ count_idle_fds (World *world,
 static void
 test_polkitd_dies (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Stay) hers = stay_begin (alice, "shm0", "bar2", access, "{}");
@@ -117,7 +108,7 @@ test_polkitd_dies (gconstpointer access)
 static void
 test_polkitd_stands_still (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   g_autoptr (Person) bob = person_new ("bob", UID_BOB);
   g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
@@ -153,7 +144,7 @@ test_polkitd_stands_still (gconstpointer access)
 static void
 test_polkitd_answers_after_the_refusal (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("AuthorizationTimeout=300ms;5min");
+  g_autoptr (World) world = world_new_allowing_all ("AuthorizationTimeout=300ms;5min");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   guint before = count_idle_fds (world, access);
 
@@ -172,7 +163,7 @@ test_polkitd_answers_after_the_refusal (gconstpointer access)
 static void
 test_polkitd_answers_a_crowd_that_has_died (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   guint before = count_idle_fds (world, access);
   Person *crowd[CROWD];
 
@@ -203,7 +194,7 @@ is_lent (gpointer data)
 static void
 test_killed_while_the_answer_waits (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   g_autoptr (Person) alice = person_new ("alice", UID_ALICE);
   guint before = count_idle_fds (world, access);
 
@@ -236,7 +227,7 @@ measure_open (const char *access)
 static void
 test_killed_at_any_moment (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   guint before = count_idle_fds (world, access);
   guint whole = measure_open (access);
   guint early = 0;
@@ -333,7 +324,7 @@ expect_all_new (World *world,
 static void
 test_the_service_is_killed (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   Before before;
 
   before_init (&before, world, access);
@@ -368,7 +359,7 @@ start_again (World *world)
 static void
 test_the_bus_is_killed (gconstpointer access)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   Before before;
   int status;
 
@@ -425,7 +416,7 @@ expect_broken_off (Stay *stay)
 static void
 test_killed_during_a_read (void)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   guint before = count_idle_fds (world, "rw");
 
   for (guint i = 0; i < HITS; i++)
@@ -450,7 +441,7 @@ has_ended (gpointer data)
 static void
 test_killed_while_the_service_stands_still (void)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
   guint before = count_idle_fds (world, "rw");
   guint late = 0;
 
@@ -473,7 +464,7 @@ test_killed_while_the_service_stands_still (void)
 static void
 test_the_service_is_stopped_and_killed_during_reads (void)
 {
-  g_autoptr (World) world = new_world ("");
+  g_autoptr (World) world = world_new_allowing_all ("");
 
   for (guint i = 0; i < HITS / 2; i++)
     {

@@ -110,6 +110,14 @@ result_assert (Result *result,
              result->err ? result->err : "");
 }
 
+void
+assert_has (const char *text,
+            const char *part)
+{
+  if (!strstr (text, part))
+    g_error ("no \"%s\" in:\n%s", part, text);
+}
+
 /* Takes ARGV. */
 static Tool *
 start (GPtrArray *argv)

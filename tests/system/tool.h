@@ -29,6 +29,10 @@ void result_free (Result *result);
 void result_assert (Result *result,
                     int status);
 
+/* PART is in TEXT, of what was shown. */
+void assert_has (const char *text,
+                 const char *part);
+
 /* A run that goes on, in pipes. */
 typedef struct
 {

@@ -46,6 +46,8 @@ World *world_new_without_service (const char *daemon);
 World *world_new_with_activation (const char *daemon,
                                   const char *services);
 World *world_new (const char *daemon);
+/* The same, and everybody may do everything. */
+World *world_new_allowing_all (const char *daemon);
 void world_free (World *world);
 
 /* From here on a test leaves bus and polkitd to the next one, and regiond where world_new()
