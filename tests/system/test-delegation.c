@@ -456,7 +456,7 @@ test_what_root_leaves_with_a_process_that_process_must_be_allowed (void)
   g_auto (Scene) scene = { 0 };
   g_autoptr (Person) root = NULL;
   g_autoptr (Opened) opened = NULL;
-  g_autofree char *pidfd = NULL, *message = NULL;
+  g_autofree char *pidfd = NULL, *message = NULL, *his = NULL;
 
   scene_init (&scene, "");
   root = person_new ("root", 0);
@@ -470,6 +470,7 @@ test_what_root_leaves_with_a_process_that_process_must_be_allowed (void)
 
   world_set_rules (scene.world, RULES_WHEN ("subject.user == 'bob' && action.lookup('target_uid') == '2002'"));
   opened = person_finish_open (root, person_send_open (root, "shm0", "bar2", "rwm", DETACH, pidfd));
+  his = person_pass (root, opened->fd, scene.bob);
   g_clear_pointer (&root, person_free);
   g_assert_cmpuint (world_get_uint (scene.world, opened->path, LEASE_INTERFACE, "Uid"), ==, UID_BOB);
 }

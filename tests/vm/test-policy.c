@@ -201,12 +201,12 @@ test_a_device_is_fresh_when_the_process_that_mapped_it_has_ended (void)
   g_autoptr (Opened) opened = open_for_bob (bench, "bar0", &his);
   g_autoptr (Opened) next = NULL;
 
-  person_let_go (bench->alice, NULL, opened->fd);
   map = person_do (bench->bob, "map-bar", his, "rw", NVME_SIZE, NULL);
   g_free (person_do (bench->bob, "store", map, NVME_INTMS, NVME_MARK, NULL));
   expect_load (bench->bob, map, NVME_INTMS, NVME_MARK);
   person_kill (bench->bob);
   person_wait_signal (bench->alice, opened->path, ENDED);
+  person_let_go (bench->alice, NULL, opened->fd);
   world_wait_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "parked", SOON);
   g_clear_pointer (&map, g_free);
 
