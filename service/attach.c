@@ -3,7 +3,6 @@
 
 #include "error.h"
 #include "opening.h"
-#include "permit.h"
 #include "refusals.h"
 
 typedef struct {
@@ -110,7 +109,7 @@ on_identified (GObject      *source,
   guint32 uid = regiond_client_get_uid (self->client);
   GError *error = NULL;
 
-  if (!regiond_permit_ask_finish (result, &error))
+  if (!regiond_client_identify_finish (self->client, result, &error))
     {
       refuse (self, error);
       return;
@@ -154,7 +153,7 @@ regiond_attach_start (RegiondDaemon         *daemon,
   self->options = g_variant_ref (options);
   if (check_fd (self, &error) && regiond_share_read (&self->share, self->options, &error))
     {
-      regiond_permit_ask (daemon->authority, self->client, NULL, NULL, on_identified, self);
+      regiond_client_identify (self->client, on_identified, self);
       g_steal_pointer (&self);
       return;
     }

@@ -396,7 +396,7 @@ on_releaser_known (GObject      *source,
   g_autoptr (Release) self = data;
   GError *error = NULL;
 
-  if (regiond_permit_ask_finish (result, &error))
+  if (regiond_client_identify_finish (self->caller, result, &error))
     release (self->lease, self->caller, self->invocation);
   else
     regiond_error_return (self->invocation, error);
@@ -420,7 +420,7 @@ handle_release (RegiondDBusLease      *object,
 
   under_way = g_new (Release, 1);
   *under_way = (Release){ g_steal_pointer (&self), g_steal_pointer (&caller), invocation };
-  regiond_permit_ask (daemon->authority, under_way->caller, NULL, NULL, on_releaser_known, under_way);
+  regiond_client_identify (under_way->caller, on_releaser_known, under_way);
   return TRUE;
 }
 
