@@ -20,15 +20,16 @@ typedef struct
   char *pidfd; /* of bob's process, alice's */
 } Scene;
 
-static void
-scene_init (Scene *scene,
-            const char *daemon)
+static Scene
+scene_set_up (const char *daemon)
 {
-  scene->world = world_new (daemon);
-  scene->alice = person_new ("alice", UID_ALICE);
-  scene->bob = person_new ("bob", UID_BOB);
-  scene->pidfd = person_take_pidfd (scene->alice, scene->bob->process->pid);
-  world_set_rules (scene->world, RULES_ALLOW_ALL);
+  Scene scene;
+
+  scene.world = world_new_allowing_all (daemon);
+  scene.alice = person_new ("alice", UID_ALICE);
+  scene.bob = person_new ("bob", UID_BOB);
+  scene.pidfd = person_take_pidfd (scene.alice, scene.bob->process->pid);
+  return scene;
 }
 
 static void
@@ -69,15 +70,12 @@ hand_over (Scene *scene,
 static void
 test_the_lease_ends_with_the_process (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Person) carol = NULL;
-  g_autoptr (Opened) hers = NULL;
-  g_autofree char *path = NULL, *fd = NULL;
+  g_autofree char *path = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
+  g_autoptr (Opened) hers = person_open (carol, "shm0", "bar2", "rm", "{}");
+  g_autofree char *fd = hand_over (&scene, BIND, &path);
 
-  scene_init (&scene, "");
-  carol = person_new ("carol", UID_CAROL);
-  hers = person_open (carol, "shm0", "bar2", "rm", "{}");
-  fd = hand_over (&scene, BIND, &path);
   world_expect_string (scene.world, path, LEASE_INTERFACE, "Owner", scene.alice->name);
 
   person_kill (scene.bob);
@@ -93,11 +91,10 @@ test_the_lease_ends_with_the_process (void)
 static void
 test_without_detach_the_lease_ends_with_its_owner_too (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autofree char *path = NULL, *fd = NULL;
+  g_autofree char *path = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autofree char *fd = hand_over (&scene, BIND, &path);
 
-  scene_init (&scene, "");
-  fd = hand_over (&scene, BIND, &path);
   g_clear_pointer (&scene.alice, person_free);
   world_wait_string (scene.world, path, LEASE_INTERFACE, "State", "lingering", 2000);
   service_wait_log ("end shm0:bar2", path, "disconnected", NULL);
@@ -106,11 +103,10 @@ test_without_detach_the_lease_ends_with_its_owner_too (void)
 static void
 test_detached_it_outlives_the_agent (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autofree char *path = NULL, *fd = NULL, *map = NULL;
+  g_autofree char *path = NULL, *map = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autofree char *fd = hand_over (&scene, DETACH, &path);
 
-  scene_init (&scene, "");
-  fd = hand_over (&scene, DETACH, &path);
   world_expect_string (scene.world, path, LEASE_INTERFACE, "Owner", "");
   g_assert_cmpuint (world_get_uint (scene.world, path, LEASE_INTERFACE, "Uid"), ==, UID_BOB);
   g_assert_cmpuint (world_get_uint (scene.world, path, LEASE_INTERFACE, "Pid"), ==, scene.bob->process->pid);
@@ -130,13 +126,11 @@ test_detached_it_outlives_the_agent (void)
 static void
 test_a_detached_lease_is_its_users_to_release (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Person) another = NULL;
-  g_autofree char *path = NULL, *fd = NULL;
+  g_autofree char *path = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Person) another = person_new ("bob", UID_BOB);
+  g_autofree char *fd = hand_over (&scene, DETACH, &path);
 
-  scene_init (&scene, "");
-  another = person_new ("bob", UID_BOB);
-  fd = hand_over (&scene, DETACH, &path);
   g_free (person_call_fails (scene.alice, DENIED, path, LEASE_INTERFACE, "Release", "()"));
   world_expect_string (scene.world, path, LEASE_INTERFACE, "State", "active");
   person_let_go (scene.bob, NULL, fd);
@@ -152,13 +146,11 @@ test_a_detached_lease_is_its_users_to_release (void)
 static void
 test_a_detached_lease_is_revoked_like_any_other (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Person) admin = NULL;
-  g_autofree char *path = NULL, *fd = NULL;
+  g_autofree char *path = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Person) admin = person_new ("regions-admin", UID_ADMIN);
+  g_autofree char *fd = hand_over (&scene, DETACH, &path);
 
-  scene_init (&scene, "");
-  admin = person_new ("regions-admin", UID_ADMIN);
-  fd = hand_over (&scene, DETACH, &path);
   g_free (person_call (admin, path, LEASE_INTERFACE, "Revoke", "('enough', {'grace': <uint32 20>})"));
   world_wait_string (scene.world, path, LEASE_INTERFACE, "State", "lingering", 2000);
   person_let_go (scene.bob, NULL, fd);
@@ -172,13 +164,12 @@ test_a_detached_lease_is_revoked_like_any_other (void)
 static void
 test_the_process_that_it_is_for_pays (void)
 {
-  g_auto (Scene) scene = { 0 };
+  g_autofree char *path = NULL;
+  g_auto (Scene) scene = scene_set_up ("MaxLeasesPerUser=1\n");
+  g_autofree char *fd = hand_over (&scene, DETACH, &path);
+  g_autofree char *message = person_finish_failure (scene.alice, send_open (&scene, DETACH), ERROR ("LimitExceeded"));
   g_autoptr (Opened) hers = NULL;
-  g_autofree char *path = NULL, *fd = NULL, *message = NULL;
 
-  scene_init (&scene, "MaxLeasesPerUser=1\n");
-  fd = hand_over (&scene, DETACH, &path);
-  message = person_finish_failure (scene.alice, send_open (&scene, DETACH), ERROR ("LimitExceeded"));
   g_assert_nonnull (strstr (message, "2002"));
   g_free (person_open_fails (scene.bob, ERROR ("LimitExceeded"), "shm0", "control", "rwm", "{}"));
   hers = person_open (scene.alice, "shm0", "bar2", "rwm", "{}");
@@ -187,11 +178,9 @@ test_the_process_that_it_is_for_pays (void)
 static void
 test_an_exclusive_device_admits_no_process (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Opened) hers = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Opened) hers = person_open (scene.alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
 
-  scene_init (&scene, "");
-  hers = person_open (scene.alice, "shm0", "bar2", "rwm", "{'exclusive': <true>}");
   g_free (person_finish_failure (scene.alice, send_open (&scene, DETACH), ERROR ("Busy")));
 }
 
@@ -227,13 +216,10 @@ must_not_bind (Scene *scene,
 static void
 test_what_is_no_living_process_is_refused (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Person) carol = NULL;
-  int dead;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
+  int dead = syscall (SYS_pidfd_open, carol->process->pid, 0);
 
-  scene_init (&scene, "");
-  carol = person_new ("carol", UID_CAROL);
-  dead = syscall (SYS_pidfd_open, carol->process->pid, 0);
   person_kill (carol);
   must_not_bind (&scene, dead, ERROR ("NotFound"), "has ended");
   must_not_bind (&scene, eventfd (0, EFD_CLOEXEC), INVALID, "no pidfd");
@@ -279,10 +265,9 @@ expect_granted (Scene *scene,
 static void
 test_to_open_for_another_is_an_action_of_its_own (void)
 {
-  g_auto (Scene) scene = { 0 };
+  g_auto (Scene) scene = scene_set_up ("");
   g_autofree char *target = NULL;
 
-  scene_init (&scene, "");
   expect_denied (&scene, RULES_WHEN ("action.id != 'org.regiond1.delegate'"), BIND, "org.regiond1.delegate");
   expect_denied (&scene, RULES_WHEN ("action.id == 'org.regiond1.delegate'"), BIND, ACTION_WRITE);
   target = g_strdup_printf (RULES_WHEN ("action.lookup('target_uid') == '%u' && action.lookup('target_pid') == '%d' &&"
@@ -298,9 +283,8 @@ test_to_open_for_another_is_an_action_of_its_own (void)
 static void
 test_with_detach_both_must_be_allowed (void)
 {
-  g_auto (Scene) scene = { 0 };
+  g_auto (Scene) scene = scene_set_up ("");
 
-  scene_init (&scene, "");
   expect_denied (&scene, RULES_WHEN ("subject.user == 'alice'"), DETACH, ACTION_WRITE);
   expect_granted (&scene, RULES_WHEN ("subject.user == 'alice'"), BIND);
   expect_denied (&scene, RULES_WHEN ("subject.user == 'bob' || action.id == 'org.regiond1.delegate'"), DETACH,
@@ -315,10 +299,9 @@ test_a_process_that_ends_while_polkit_is_asked_gets_nothing (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (options); i++)
     {
-      g_auto (Scene) scene = { 0 };
+      g_auto (Scene) scene = scene_set_up ("");
       guint serial;
 
-      scene_init (&scene, "");
       process_stop (scene.world->polkitd);
       serial = send_open (&scene, options[i]);
       g_free (person_call (scene.alice, MANAGER_PATH, MANAGER_INTERFACE, "GetDevice", "('shm0',)"));
@@ -334,14 +317,12 @@ test_a_process_that_ends_while_polkit_is_asked_gets_nothing (void)
 static void
 test_a_process_that_ends_before_its_region_is_used_leaves_nothing_behind (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Person) carol = NULL;
-  g_autoptr (Opened) opened = NULL, hers = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Person) carol = person_new ("carol", UID_CAROL);
+  g_autoptr (Opened) opened = person_finish_open (scene.alice, send_open (&scene, DETACH));
+  g_autoptr (Opened) hers = NULL;
   g_autofree char *map = NULL, *her_map = NULL;
 
-  scene_init (&scene, "");
-  carol = person_new ("carol", UID_CAROL);
-  opened = person_finish_open (scene.alice, send_open (&scene, DETACH));
   person_kill (scene.bob);
   world_wait_string (scene.world, opened->path, LEASE_INTERFACE, "State", "lingering", 2000);
   world_wait_string (scene.world, SHM0, DEVICE_INTERFACE, "State", "parked", 2000);
@@ -360,13 +341,11 @@ test_a_process_that_ends_before_its_region_is_used_leaves_nothing_behind (void)
 static void
 test_it_ends_with_the_right_to_open_for_another (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Opened) own = NULL;
-  g_autofree char *path = NULL, *fd = NULL;
+  g_autofree char *path = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Opened) own = person_open (scene.alice, "shm0", "control", "rwm", "{}");
+  g_autofree char *fd = hand_over (&scene, BIND, &path);
 
-  scene_init (&scene, "");
-  own = person_open (scene.alice, "shm0", "control", "rwm", "{}");
-  fd = hand_over (&scene, BIND, &path);
   world_set_rules (scene.world, RULES_WHEN ("action.id != 'org.regiond1.delegate'"));
   person_wait_signal (scene.alice, path, "Ended ('withdrawn',)");
   world_expect_string (scene.world, own->path, LEASE_INTERFACE, "State", "active");
@@ -376,13 +355,11 @@ test_it_ends_with_the_right_to_open_for_another (void)
 static void
 test_a_detached_lease_ends_when_its_process_would_not_get_it (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Opened) hers = NULL;
-  g_autofree char *path = NULL, *fd = NULL;
+  g_autofree char *path = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Opened) hers = person_open (scene.alice, "shm0", "control", "rwm", "{}");
+  g_autofree char *fd = hand_over (&scene, DETACH, &path);
 
-  scene_init (&scene, "");
-  hers = person_open (scene.alice, "shm0", "control", "rwm", "{}");
-  fd = hand_over (&scene, DETACH, &path);
   world_set_rules (scene.world, RULES_WHEN ("action.lookup('target_uid') == '2002' && subject.user == 'bob'"));
   person_wait_signal (scene.alice, hers->path, "Ended ('withdrawn',)");
   world_expect_string (scene.world, path, LEASE_INTERFACE, "State", "active");
@@ -421,12 +398,11 @@ start_nameless (void)
 static void
 test_a_process_of_a_user_without_a_name (void)
 {
-  g_auto (Scene) scene = { 0 };
+  g_auto (Scene) scene = scene_set_up ("MaxLeasesPerUser=1\n");
   g_autoptr (Process) process = start_nameless ();
   g_autoptr (Result) told = NULL;
   g_autofree char *path = NULL, *fd = NULL, *message = NULL;
 
-  scene_init (&scene, "MaxLeasesPerUser=1\n");
   g_free (scene.pidfd);
   scene.pidfd = person_take_pidfd (scene.alice, process->pid);
   expect_denied (&scene, RULES_WHEN ("action.lookup('target_uid') != '" UID_NAMELESS "'"), BIND, ACTION_WRITE);
@@ -453,14 +429,12 @@ test_a_process_of_a_user_without_a_name (void)
 static void
 test_what_root_leaves_with_a_process_that_process_must_be_allowed (void)
 {
-  g_auto (Scene) scene = { 0 };
-  g_autoptr (Person) root = NULL;
+  g_auto (Scene) scene = scene_set_up ("");
+  g_autoptr (Person) root = person_new ("root", 0);
+  g_autofree char *pidfd = person_take_pidfd (root, scene.bob->process->pid);
   g_autoptr (Opened) opened = NULL;
-  g_autofree char *pidfd = NULL, *message = NULL, *his = NULL;
+  g_autofree char *message = NULL, *his = NULL;
 
-  scene_init (&scene, "");
-  root = person_new ("root", 0);
-  pidfd = person_take_pidfd (root, scene.bob->process->pid);
   world_set_rules (scene.world, RULES_WHEN ("subject.user == 'alice'"));
   message = person_finish_failure (root, person_send_open (root, "shm0", "bar2", "rwm", DETACH, pidfd), DENIED);
   g_assert_nonnull (strstr (message, ACTION_WRITE));
