@@ -40,11 +40,6 @@ refuse (Explain *explain,
 {
   g_autoptr (Explain) self = explain;
 
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    {
-      g_clear_error (&error);
-      error = g_error_new (REGIOND_ERROR, REGIOND_ERROR_GONE, "The caller has left the bus");
-    }
   regiond_error_return (self->invocation, error);
 }
 
