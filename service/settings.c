@@ -525,9 +525,9 @@ blame (RegiondSettings *self,
   g_autofree char *text = NULL;
 
   if (g_file_get_contents (path, &text, NULL, NULL) &&
-      (g_regex_match_simple ("^[ \\t]*(Backend[ \\t]*=[ \\t]*memory[ \\t]*$|\\[Region )", text,
-                             G_REGEX_MULTILINE | G_REGEX_RAW, 0) ||
-       blame_matched (self, id, text, fault)))
+      (blame_matched (self, id, text, fault) ||
+       g_regex_match_simple ("^[ \\t]*(Backend[ \\t]*=[ \\t]*memory[ \\t]*$|\\[Region )", text,
+                             G_REGEX_MULTILINE | G_REGEX_RAW, 0)))
     return;
 
   blame_all (self, fault);

@@ -422,6 +422,8 @@ test_pci_device_of_a_faulty_file (void)
     { "[Device]\nBackend=vfio\nMatch=1af4:1110\nAuthorisation=strict\n", FALSE, TRUE, TRUE },
     { "[Device]\nBackend=vfio\nAuthorization=Strict\n  Match = 00:10.0  \n", FALSE, TRUE, TRUE },
     { "[Device]\nBackend=vfoi\nMatch=1af4:1110\n", FALSE, TRUE, TRUE },
+    { "[Device]\nBackend=vfio\nMatch=1af4:1110\n[Region bar2]\nSize=4K\n", FALSE, TRUE, TRUE },
+    { "[Device]\nBackend=memory\nBackend=vfio\nMatch=1af4:1110\n", FALSE, TRUE, TRUE },
     { "[Device]\nBackend=vfio\nMatch=1af4:1110\nMinimumRevocation\n", FALSE, TRUE, TRUE },
     { "[Device]\nBackend=vfio\nMatch=8086:100e\nMatch=1af4:1110\n", FALSE, FALSE, TRUE },
     { "[Device]\nBackend=vfio\nMatch=1af4:111\nMinimumRevocation=immediate\n", FALSE, FALSE, TRUE },
