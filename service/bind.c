@@ -94,8 +94,7 @@ bind_device (Bind    *self,
   g_autoptr (RegiondIdentity) identity = regiond_binding_find (self->binding, self->identity->address, error);
   g_auto (GStrv) plan = NULL;
 
-  if (identity == NULL || !regiond_settings_check_pci (self->daemon->settings, identity, error) ||
-      (plan = regiond_binding_plan (self->binding, identity, self->group, error)) == NULL)
+  if (identity == NULL || (plan = regiond_binding_plan (self->binding, identity, self->group, error)) == NULL)
     return FALSE;
   return regiond_binding_bind (self->binding, (const char *const *) plan, self->force, error);
 }
@@ -193,7 +192,8 @@ read_call (Bind       *self,
     }
   if (!regiond_options_read (options, known, G_N_ELEMENTS (known), error) ||
       (address = read_address (text, error)) == NULL ||
-      (self->identity = regiond_binding_find (self->binding, address, error)) == NULL)
+      (self->identity = regiond_binding_find (self->binding, address, error)) == NULL ||
+      !regiond_settings_check_pci (self->daemon->settings, self->identity, error))
     return NULL;
   return regiond_binding_plan (self->binding, self->identity, self->group, error);
 }
