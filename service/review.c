@@ -204,6 +204,7 @@ finish (Round *round)
       withdraw (lost);
       if (round->failed)
         {
+          self->again &= self->urgent_since != 0;
           self->pause_since = g_get_monotonic_time ();
           take_time (self);
         }
