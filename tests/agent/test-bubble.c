@@ -72,6 +72,7 @@ static void
 test_later (Scene        *scene,
             gconstpointer data)
 {
+  gint64 start = g_get_monotonic_time ();
   Shown *first, *second;
 
   agent_bubble_add (scene->bubble, "a", "first", 1);
@@ -83,7 +84,8 @@ test_later (Scene        *scene,
   g_assert_cmpuint (second->replaces, ==, first->number);
   g_assert_cmpstr (second->summary, ==, "2 things");
   g_assert_cmpstr (second->body, ==, "first\nsecond");
-  g_assert_cmpint (second->when - first->when, >=, 2 * G_USEC_PER_SEC - 10000);
+  /* The first may have been heard of late. */
+  g_assert_cmpint (second->when - start, >=, 2 * G_USEC_PER_SEC);
 }
 
 static void
