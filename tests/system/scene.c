@@ -4,7 +4,7 @@
 typedef struct
 {
   const char *rules;
-  Scene scene;
+  SceneFunc scene;
 } Act;
 
 static void
@@ -22,7 +22,7 @@ play (gconstpointer data)
 void
 scene_add (const char *path,
            const char *rules,
-           Scene scene)
+           SceneFunc scene)
 {
   Act *act = g_new (Act, 1);
 

@@ -4,11 +4,11 @@
 #include "world.h"
 
 /* What happens where alice and bob are. */
-typedef void (*Scene) (World *world,
-                       Person *alice,
-                       Person *bob);
+typedef void (*SceneFunc) (World *world,
+                           Person *alice,
+                           Person *bob);
 
 /* Adds a test: SCENE in a world of its own where RULES are in force, "" for none. */
 void scene_add (const char *path,
                 const char *rules,
-                Scene scene);
+                SceneFunc scene);

@@ -142,7 +142,7 @@ typedef struct
 {
   const char *path;
   const char *options; /* of the device huge */
-  Scene scene;
+  SceneFunc scene;
 } Case;
 
 static const Case cases[] = {
