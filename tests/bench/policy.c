@@ -148,8 +148,9 @@ report_withdrawal (Bench      *self,
 
   for (guint i = 0; i < rounds; i++)
     {
-      bench_samples_add (base, bare_polkit_measure (root, subject, count));
       bench_samples_add (times, time_withdrawal (self, count) / 1000);
+      /* By the same rule, which is in force now. */
+      bench_samples_add (base, bare_polkit_measure (root, subject, count));
     }
   bench_report (item, what, bench_samples_median (times), bench_samples_median (base), "ms", aim);
 }
@@ -211,8 +212,8 @@ main (int    argc,
   self.ear = ear_new (self.bus, "Ended");
 
   report_explain (&self, argv[1], 10 * rounds);
-  report_withdrawal (&self, argv[1], rounds, 1, "+202 ms");
-  report_withdrawal (&self, argv[1], MAX (1, rounds / 10), 1000, "");
+  report_withdrawal (&self, argv[1], rounds, 1, "+200 ms");
+  report_withdrawal (&self, argv[1], MAX (1, rounds / 10), 1000, "+200 ms");
   set_rules (&self, RULE_YES);
   return 0;
 }
