@@ -82,6 +82,8 @@ test_who_demands_more_is_refused (void)
   g_autofree char *asked = person_open_fails (bench->alice, ERROR ("NotSupported"), bench->id, "bar2", "rwm",
                                               "{'revocation': <'immediate'>}");
   g_autofree char *configured = person_open_fails (bench->alice, ERROR ("NotSupported"), id, "bar0", "rwm", "{}");
+  g_autofree char *question = g_strdup_printf ("(objectpath '%s', 'bar0', 'rwm', @a{sv} {})", path);
+  g_autofree char *explained = person_call (bench->alice, MANAGER_PATH, MANAGER_INTERFACE, "Explain", question);
   g_autoptr (Opened) proxied = person_open (bench->alice, id, "bar0", "rw", "{}");
 
   g_test_message ("%s", asked);
@@ -89,6 +91,7 @@ test_who_demands_more_is_refused (void)
   g_assert_nonnull (strstr (asked, "'on-close'"));
   g_assert_nonnull (strstr (configured, "'on-close'"));
   g_assert_nonnull (strstr (configured, "MinimumRevocation=immediate"));
+  g_assert_nonnull (strstr (explained, "MinimumRevocation=immediate"));
   expect_region (path, "bar0", "mechanisms", "['proxy']");
   expect_region (path, "bar0", "revocation", "'immediate'");
   person_let_go (bench->alice, NULL, proxied->fd);
