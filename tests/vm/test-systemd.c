@@ -284,9 +284,11 @@ test_a_region_is_tied_to_a_service (void)
   why = person_finish_failure (alice, person_send_open (alice, "shm0", "bar2", "rwm", DETACH, stranger), DENIED);
   g_assert_nonnull (strstr (why, "org.regiond1.delegate"));
   opened = person_finish_open (alice, person_send_open (alice, "shm0", "bar2", "rwm", DETACH, worker));
-  g_free (person_do (alice, "close", opened->fd, NULL));
   g_assert_cmpuint (world_get_uint (&machine, opened->path, LEASE_INTERFACE, "Uid"), ==, UID_BOB);
   g_free (output_of ("systemctl stop worker.service"));
+  world_wait_string (&machine, opened->path, LEASE_INTERFACE, "State", "lingering", SOON);
+  /* Without her copy it would have ended by itself. */
+  g_free (person_do (alice, "close", opened->fd, NULL));
   world_wait_gone (&machine, opened->path, SOON);
 }
 
