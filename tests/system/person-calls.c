@@ -139,6 +139,32 @@ person_expect_zeros (Person *person,
   g_assert_cmpstr (found, ==, "yes");
 }
 
+typedef struct
+{
+  Person *person;
+  const char *fd;
+} Reader;
+
+static gboolean
+is_cut (gpointer data)
+{
+  Reader *reader = data;
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) seen =
+    person_finish (reader->person, person_send (reader->person, "pread", reader->fd, "0", NULL), &error);
+
+  return !seen && g_str_has_prefix (error->message, "ENOTCONN");
+}
+
+void
+person_wait_cut (Person *person,
+                 const char *fd)
+{
+  Reader reader = { person, fd };
+
+  wait_until (is_cut, &reader, 20000, "what has ended is cut");
+}
+
 gboolean
 person_shares (Person *one,
                const char *fd,

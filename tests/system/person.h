@@ -146,6 +146,9 @@ void person_expect_text (Person *person,
 /* Every byte of it must be zero. */
 void person_expect_zeros (Person *person,
                           const char *mapping);
+/* Waits until a proxied one is cut: its owner may hear of the end before. */
+void person_wait_cut (Person *person,
+                      const char *fd);
 /* Whether two of them are one object: descriptors that two people have. */
 gboolean person_shares (Person *one,
                         const char *fd,

@@ -37,16 +37,6 @@ is_taken (Person *person,
   return !seen && g_str_has_prefix (error->message, "SIGBUS");
 }
 
-static gboolean
-is_disconnected (Person *person,
-                 const char *fd)
-{
-  g_autoptr (GError) error = NULL;
-  g_auto (GStrv) seen = person_finish (person, person_send (person, "pread", fd, "0", NULL), &error);
-
-  return !seen && g_str_has_prefix (error->message, "ENOTCONN");
-}
-
 static void
 expect_load (Person *person,
              const char *map,
@@ -170,7 +160,7 @@ test_who_is_refused_now_loses_a_real_device (void)
   g_free (person_do (carol, "pwrite", proxied->fd, "0", "spin", NULL));
   world_set_rules (bench->world, RULES_BUT ("['bob']"));
   person_wait_signal (bench->bob, his->path, WITHDRAWN);
-  eventually (is_disconnected (bench->bob, his->fd));
+  person_wait_cut (bench->bob, his->fd);
   expect_load (bench->alice, her_map, "0", MARK);
   expect_load (carol, carols_map, "0", MARK);
   person_expect_no_signal (carol);
