@@ -139,6 +139,17 @@ person_expect_zeros (Person *person,
   g_assert_cmpstr (found, ==, "yes");
 }
 
+void
+person_expect_load (Person *person,
+                    const char *map,
+                    const char *offset,
+                    const char *value)
+{
+  g_autofree char *seen = person_do (person, "load", map, offset, "4", NULL);
+
+  g_assert_cmpstr (seen, ==, value);
+}
+
 typedef struct
 {
   Person *person;

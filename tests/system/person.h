@@ -146,6 +146,11 @@ void person_expect_text (Person *person,
 /* Every byte of it must be zero. */
 void person_expect_zeros (Person *person,
                           const char *mapping);
+/* The four bytes at OFFSET of a BAR's mapping must be VALUE, "0x…". */
+void person_expect_load (Person *person,
+                         const char *map,
+                         const char *offset,
+                         const char *value);
 /* Waits until a proxied one is cut: its owner may hear of the end before. */
 void person_wait_cut (Person *person,
                       const char *fd);

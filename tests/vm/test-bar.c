@@ -29,17 +29,6 @@ map_bar (Person *person,
 }
 
 static void
-expect_load (Person *person,
-             const char *map,
-             const char *offset,
-             const char *value)
-{
-  g_autofree char *seen = person_do (person, "load", map, offset, "4", NULL);
-
-  g_assert_cmpstr (seen, ==, value);
-}
-
-static void
 store (Person *person,
        const char *map,
        const char *offset,
@@ -70,8 +59,8 @@ test_an_ordinary_user_maps_it (void)
   world_expect_string (bench->world, bench->path, DEVICE_INTERFACE, "State", "leased");
   store (bench->alice, map, "0", "0x12345678");
   store (bench->alice, map, "4194300", "0x9abcdef0");
-  expect_load (bench->bob, other, "0", "0x12345678");
-  expect_load (bench->bob, other, "4194300", "0x9abcdef0");
+  person_expect_load (bench->bob, other, "0", "0x12345678");
+  person_expect_load (bench->bob, other, "4194300", "0x9abcdef0");
 }
 
 static void
@@ -112,12 +101,12 @@ test_a_killed_client_loses_it (void)
   gint64 start;
 
   store (bench->bob, his_map, "0", MARK);
-  expect_load (bench->alice, her_map, "0", MARK);
+  person_expect_load (bench->alice, her_map, "0", MARK);
   start = g_get_monotonic_time ();
   person_kill (bench->alice);
   world_wait_gone (bench->world, hers->path, SOON);
   g_test_message ("gone after %" G_GINT64_FORMAT " ms", (g_get_monotonic_time () - start) / 1000);
-  expect_load (bench->bob, his_map, "0", MARK);
+  person_expect_load (bench->bob, his_map, "0", MARK);
   world_expect_string (bench->world, his->path, LEASE_INTERFACE, "State", "active");
   person_expect_no_signal (bench->bob);
 }
@@ -173,7 +162,7 @@ expect_lent_again (Bench *bench,
   again = open_bar (bench, person, "rwm");
   map = map_bar (person, again);
   store (person, map, "8", MARK);
-  expect_load (person, map, "8", MARK);
+  person_expect_load (person, map, "8", MARK);
 }
 
 static void
@@ -302,7 +291,7 @@ test_two_open_at_the_same_instant (void)
       g_autofree char *other = map_bar (bench->bob, second);
 
       store (bench->alice, map, "64", "0x1");
-      expect_load (bench->bob, other, "64", "0x1");
+      person_expect_load (bench->bob, other, "64", "0x1");
       g_free (person_do (bench->alice, "unmap-bar", map, "0", SIZE, NULL));
       g_free (person_do (bench->bob, "unmap-bar", other, "0", SIZE, NULL));
       person_let_go (bench->alice, NULL, first->fd);
@@ -384,7 +373,7 @@ test_write_combining (void)
   g_autofree char *map = map_bar (bench->alice, opened);
 
   store (bench->alice, map, "0", MARK);
-  expect_load (bench->alice, map, "0", MARK);
+  person_expect_load (bench->alice, map, "0", MARK);
   bench_revoke (bench, opened);
   world_wait_string (bench->world, opened->path, LEASE_INTERFACE, "State", "lingering", SOON);
   expect_taken (bench->alice, map);

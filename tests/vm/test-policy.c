@@ -37,17 +37,6 @@ is_taken (Person *person,
   return !seen && g_str_has_prefix (error->message, "SIGBUS");
 }
 
-static void
-expect_load (Person *person,
-             const char *map,
-             const char *place,
-             const char *value)
-{
-  g_autofree char *seen = person_do (person, "load", map, place, "4", NULL);
-
-  g_assert_cmpstr (seen, ==, value);
-}
-
 /* RULES_DETAILS with what the kernel says of the device, and DRIVER; MORE is of JavaScript. */
 static void
 set_rules_about (Bench *bench,
@@ -161,8 +150,8 @@ test_who_is_refused_now_loses_a_real_device (void)
   world_set_rules (bench->world, RULES_BUT ("['bob']"));
   person_wait_signal (bench->bob, his->path, WITHDRAWN);
   person_wait_cut (bench->bob, his->fd);
-  expect_load (bench->alice, her_map, "0", MARK);
-  expect_load (carol, carols_map, "0", MARK);
+  person_expect_load (bench->alice, her_map, "0", MARK);
+  person_expect_load (carol, carols_map, "0", MARK);
   person_expect_no_signal (carol);
 
   world_set_rules (bench->world, RULES_BUT ("['alice', 'bob']"));
@@ -203,7 +192,7 @@ test_a_device_is_fresh_when_the_process_that_mapped_it_has_ended (void)
 
   map = person_do (bench->bob, "map-bar", his, "rw", NVME_SIZE, NULL);
   g_free (person_do (bench->bob, "store", map, NVME_INTMS, NVME_MARK, NULL));
-  expect_load (bench->bob, map, NVME_INTMS, NVME_MARK);
+  person_expect_load (bench->bob, map, NVME_INTMS, NVME_MARK);
   person_kill (bench->bob);
   person_wait_signal (bench->alice, opened->path, ENDED);
   person_let_go (bench->alice, NULL, opened->fd);
@@ -227,7 +216,7 @@ test_what_the_agent_has_kept_is_cut_when_the_process_ends (void)
   kept = map_bar (bench->alice, opened->fd);
   map = map_bar (bench->bob, his);
   g_free (person_do (bench->bob, "store", map, "0", MARK, NULL));
-  expect_load (bench->alice, kept, "0", MARK);
+  person_expect_load (bench->alice, kept, "0", MARK);
   person_kill (bench->bob);
   person_wait_signal (bench->alice, opened->path, ENDED);
   world_wait_string (bench->world, opened->path, LEASE_INTERFACE, "State", "lingering", SOON);
